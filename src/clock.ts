@@ -1,0 +1,43 @@
+// The only file outside the test clock that touches timers or time; everything else takes a Clock.
+
+/** Source of time and timers. `now` is monotonic; `wallNow` is epoch time for humans and logs. */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary origin. */
+  now(): number;
+  /** Milliseconds since the Unix epoch. Never use it for durations. */
+  wallNow(): number;
+  /** Calls `fn` once after `delayMs` (>= 0). The handle is opaque. */
+  setTimeout(fn: () => void, delayMs: number): unknown;
+  /** Cancels a timer. Unknown and already fired handles are ignored. */
+  clearTimeout(handle: unknown): void;
+  /** True when time moves only by `advance`; real network or devices are refused under it. */
+  readonly isVirtual: boolean;
+}
+
+/** The process clock: `performance.now`, `Date.now` and Node's timers. */
+export const realClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimeout: (fn, delayMs) => setTimeout(fn, delayMs),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout), // handles only ever come from setTimeout above
+  isVirtual: false,
+};
+
+/** Resolves after `delayMs` on `clock`, or at once when `signal` aborts. Never rejects. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clock.clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.setTimeout(done, delayMs);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Resolves in the next turn of the event loop, after pending promises and in-process streams. */
+export function nextLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

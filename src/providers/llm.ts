@@ -1,0 +1,48 @@
+// Contract: language model. A chat request in, a stream of text and tool calls out.
+import type { JsonSchema } from '../json.ts';
+
+export type ChatMessage =
+  | { readonly role: 'system'; readonly content: string }
+  | { readonly role: 'user'; readonly content: string }
+  | { readonly role: 'assistant'; readonly content: string; readonly toolCalls?: readonly ChatToolCall[] }
+  | {
+      readonly role: 'tool';
+      readonly callId: string;
+      readonly name: string;
+      readonly content: string;
+      readonly isError: boolean;
+    };
+
+export interface ChatToolCall {
+  readonly callId: string;
+  readonly name: string;
+  /** JSON text exactly as the model wrote it; may be broken. */
+  readonly arguments: string;
+}
+
+export interface ChatTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of an object. */
+  readonly parameters: JsonSchema;
+}
+
+export interface ChatRequest {
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly ChatTool[];
+  /** `none` when the reply has used up its tool steps. */
+  readonly toolChoice: 'auto' | 'none';
+  readonly signal: AbortSignal;
+}
+
+export type ChatChunk =
+  | { readonly type: 'text'; readonly text: string }
+  /** A complete call. Several may come in one step; they run in parallel. */
+  | ({ readonly type: 'toolCall' } & ChatToolCall)
+  | { readonly type: 'usage'; readonly inputTokens: number; readonly outputTokens: number };
+
+export interface Llm {
+  readonly label: string;
+  /** Ends normally when the step is complete. Throws an AgentError (`ERR_PROVIDER`) when it fails. Honours `signal`. */
+  chat(request: ChatRequest): AsyncIterable<ChatChunk>;
+}

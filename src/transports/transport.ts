@@ -1,0 +1,54 @@
+// Contract: where the user is. A transport brings microphone frames and text in and takes audio out.
+import type { AudioFrame } from '../audio/frame.ts';
+import type { Clock } from '../clock.ts';
+import type { Ids } from '../ids.ts';
+
+/** The loudspeaker side of a connection. No call may block or throw. */
+export interface AudioSink {
+  /**
+   * True: takes audio as fast as it comes, plays it in real time by itself and knows the position.
+   * False: what is written is sent at once, so the runtime paces it in 20 ms frames.
+   */
+  readonly pacesItself: boolean;
+  /** A hint for `speaking.paused`: pausing is worth it. Every sink can be paused (flush and keep the rest). */
+  readonly canPause: boolean;
+  /** Rate the sink wants; frames come mono at this rate. */
+  readonly sampleRateHz: number;
+  write(frame: AudioFrame): void;
+  /** Samples that reached the ear since the sink was made; never falls. Only asked of sinks that pace themselves. */
+  playedSamples(): number;
+  /** Synchronous: drops everything not yet played. At most one frame may still be heard. */
+  flush(): void;
+}
+
+export type TransportEvent =
+  | { readonly type: 'opened' }
+  /** The user hung up, or the room ended. A normal end. */
+  | { readonly type: 'closed'; readonly reason: string }
+  | { readonly type: 'text'; readonly text: string };
+
+export interface TransportOpenOptions {
+  readonly sessionId: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Aborted when the session ends. A connection outlives the crash of the actor that holds it. */
+  readonly signal: AbortSignal;
+  /** Microphone frames, any rate, mono or stereo; a bad frame is refused with ERR_AUDIO_FRAME and counted. */
+  onFrame(frame: AudioFrame): void;
+  onEvent(event: TransportEvent): void;
+}
+
+/** One living connection. */
+export interface TransportConnection {
+  readonly sink: AudioSink;
+  /** Still usable? A restarted transport actor re-attaches to a living connection and joins again only when it is dead. */
+  readonly isOpen: boolean;
+  /** Idempotent. */
+  close(): void | Promise<void>;
+}
+
+export interface Transport {
+  readonly label: string;
+  /** Resolves when audio can flow. Rejects with `ERR_TRANSPORT`. */
+  open(options: TransportOpenOptions): Promise<TransportConnection>;
+}

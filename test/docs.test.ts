@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ERRORS } from '../src/errors.ts';
+import { exampleFiles, extractSnippets, markdownFiles, ROOT, readText, relativeLinks, typeErrors } from './snippets.ts';
+
+describe('papers', () => {
+  test('every TypeScript snippet and every example compiles', () => {
+    const pages = markdownFiles().map((file) => extractSnippets(file, readText(file)));
+    expect(pages.flatMap((page) => page.refused)).toEqual([]);
+    expect(
+      typeErrors(
+        pages.flatMap((page) => page.snippets),
+        exampleFiles(),
+      ),
+    ).toEqual([]);
+  }, 60_000);
+
+  test('every relative link leads to a file', () => {
+    const dead = markdownFiles().flatMap((file) =>
+      relativeLinks(readText(file))
+        .filter((target) => !existsSync(join(ROOT, dirname(file), target)))
+        .map((target) => `${file}: ${target}`),
+    );
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('docs/errors.md and the error table', () => {
+  const rows = readText('docs/errors.md')
+    .split('\n')
+    .flatMap((line) => {
+      const [, code, meaning, retryable, advice] = line.split('|').map((cell) => cell.trim());
+      return /^`ERR_/.test(code ?? '') ? [{ code: (code ?? '').slice(1, -1), meaning, retryable, advice }] : [];
+    });
+
+  test('name the same codes, with the same meaning and the same answer about a retry', () => {
+    const documented = rows.map(({ code, meaning, retryable }) => ({ code, meaning, retryable }));
+    const table = Object.entries(ERRORS).map(([code, { meaning, retryable }]) => {
+      return { code, meaning, retryable: retryable ? 'yes' : 'no' };
+    });
+    expect(documented.sort(byCode)).toEqual(table.sort(byCode));
+  });
+
+  test('say for each code what to do', () => {
+    expect(rows.filter(({ advice }) => (advice ?? '').length < 10).map(({ code }) => code)).toEqual([]);
+  });
+});
+
+describe('the snippet check itself', () => {
+  test('a wrong snippet is reported at its line of the Markdown', () => {
+    const { snippets } = extractSnippets(
+      'page.md',
+      '# Page\n\n```ts\nconst fine = 1;\nconst wrong: string = fine;\n```\n',
+    );
+    expect(typeErrors(snippets, [])).toEqual([expect.stringMatching(/^page\.md:5: error TS2322/)]);
+  }, 60_000);
+
+  test.each(['ts ignore', 'typescript', 'js'])(
+    'a fence marked `%s` is refused, as it would escape the check',
+    (info) => {
+      expect(extractSnippets('page.md', `\`\`\`${info}\nx\n\`\`\`\n`).refused).toHaveLength(1);
+    },
+  );
+
+  test('a snippet inside a list loses the indentation of its fence', () => {
+    expect(extractSnippets('page.md', '- item\n  ```ts\n  a();\n    b();\n  ```\n').snippets).toEqual([
+      { file: 'page.md', line: 3, code: 'a();\n  b();' },
+    ]);
+  });
+});
+
+function byCode(a: { code: string }, b: { code: string }): number {
+  return a.code < b.code ? -1 : 1;
+}

@@ -1,5 +1,5 @@
 // Builds dist/: compiles src with tsc, points `.ts` specifiers of the output at `.js`, and copies what is not TypeScript.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -30,9 +30,14 @@ export function pointAtJs(text: string): string {
 export function build(outDir: string, { declarationsOnly = false } = {}): void {
   rmSync(outDir, { recursive: true, force: true });
   const flags = declarationsOnly ? ['--emitDeclarationOnly'] : [];
-  execFileSync(process.execPath, [TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir, ...flags], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const run = spawnSync(
+    process.execPath,
+    [TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir, ...flags],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
+  if (run.status !== 0) throw new Error(`tsc failed (exit ${run.status ?? run.signal})`);
   const broken: string[] = [];
   for (const file of filesUnder(outDir)) {
     const text = readFileSync(file, 'utf8');
@@ -74,4 +79,11 @@ export function filesUnder(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) build(join(ROOT, 'dist'));
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    build(join(ROOT, 'dist'));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,113 @@
+// Writes the public declarations of every entry point to docs/api/, so that a change of the surface shows up in review.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from './build.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const REPORT_FOLDER = join(ROOT, 'docs/api');
+
+// tsc writes one top-level statement after another, each beginning at the left margin with one of these words.
+const STATEMENT = /^(?=(?:export|declare|import|interface|type|class|abstract|const|function)\b)/m;
+const NAMED_EXPORT = /^export (type )?\{([^}]*)\}(?: from '([^']+)')?;/;
+const STAR_EXPORT = /^export \*(?: as (\w+))? from '([^']+)';/;
+const DECLARED = /^export (?:default )?(?:declare )?(?:abstract )?(?:class|function|const|let|interface|type) (\w+)/;
+
+/** Report text per file name (`index.txt`, `supervisor.txt`, ...), made from freshly emitted declarations. */
+export function apiReports(): Map<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), 'livekitex-api-'));
+  try {
+    build(folder, { declarationsOnly: true });
+    return new Map(entryPoints().map(({ name, types }) => [`${name}.txt`, report(name, join(folder, types), folder)]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The reports as committed. */
+export function committedReports(): Map<string, string> {
+  if (!existsSync(REPORT_FOLDER)) return new Map();
+  return new Map(readdirSync(REPORT_FOLDER).map((name) => [name, readFileSync(join(REPORT_FOLDER, name), 'utf8')]));
+}
+
+function entryPoints(): { name: string; types: string }[] {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | { types: string }>; // own file
+  };
+  return Object.entries(exports).flatMap(([path, target]) =>
+    typeof target === 'string'
+      ? []
+      : [{ name: path === '.' ? 'index' : path.slice(2).replaceAll('/', '-'), types: relative('dist', target.types) }],
+  );
+}
+
+function report(name: string, entry: string, folder: string): string {
+  if (!existsSync(entry)) throw new Error(`entry point ${name} has no declarations at ${relative(folder, entry)}`);
+  const found = new Map<string, string>();
+  collect(entry, null, found);
+  const parts = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** Adds the declarations of `file` under their exported names; `wanted` maps local to exported names, null is all. */
+function collect(file: string, wanted: ReadonlyMap<string, string> | null, found: Map<string, string>): void {
+  for (const statement of withoutComments(readFileSync(file, 'utf8')).split(STATEMENT)) {
+    const star = STAR_EXPORT.exec(statement);
+    const named = NAMED_EXPORT.exec(statement);
+    if (star?.[2] !== undefined) {
+      if (star[1] === undefined) follow(file, star[2], wanted, statement, found);
+      else found.set(star[1], statement.trim());
+    } else if (named !== null) {
+      const names = new Map(exportedNames(named[2] ?? '').filter(([, as]) => wanted === null || wanted.has(as)));
+      if (names.size > 0) follow(file, named[3] ?? `./${file.split('/').at(-1)}`, names, statement, found);
+    } else {
+      const local = DECLARED.exec(statement)?.[1];
+      if (local !== undefined && (wanted === null || wanted.has(local)))
+        add(found, wanted?.get(local) ?? local, statement);
+    }
+  }
+}
+
+function follow(
+  file: string,
+  specifier: string,
+  names: ReadonlyMap<string, string> | null,
+  statement: string,
+  found: Map<string, string>,
+): void {
+  const target = join(dirname(file), specifier.replace(/\.js$/, '.d.ts'));
+  // A name of another package: its declaration is not ours to report.
+  if (!specifier.startsWith('.')) for (const as of names?.values() ?? []) found.set(as, statement.trim());
+  else if (target !== file) collect(target, names, found);
+}
+
+/** Overloads of one function share a name. */
+function add(found: Map<string, string>, name: string, statement: string): void {
+  const before = found.get(name);
+  found.set(name, before === undefined ? statement.trim() : `${before}\n${statement.trim()}`);
+}
+
+function exportedNames(list: string): [local: string, exported: string][] {
+  return list
+    .split(',')
+    .map((item) => item.trim().replace(/^type /, ''))
+    .filter((item) => item !== '')
+    .map((item) => {
+      const [local = item, exported = local] = item.split(' as ');
+      return [local, exported];
+    });
+}
+
+function withoutComments(text: string): string {
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
+    .replace(/^\s*\n/gm, '');
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  mkdirSync(REPORT_FOLDER, { recursive: true });
+  for (const name of committedReports().keys()) rmSync(join(REPORT_FOLDER, name));
+  for (const [name, text] of apiReports()) writeFileSync(join(REPORT_FOLDER, name), text);
+}

@@ -23,6 +23,7 @@ export const ERRORS = {
   ERR_TOOL_ARGUMENTS: { meaning: 'Tool arguments do not fit the schema of the tool.', retryable: false },
   ERR_TOOL_TIMEOUT: { meaning: 'A tool did not answer before its deadline.', retryable: true },
   ERR_TOOL_FAILED: { meaning: 'A tool threw or rejected.', retryable: true },
+  ERR_TOOL_REPORTED: { meaning: 'A tool refused on purpose; its text is meant for the model.', retryable: false },
   ERR_TOOL_UNAVAILABLE: { meaning: 'The circuit breaker of a tool is open.', retryable: true },
   // providers and models
   ERR_PROVIDER: { meaning: 'A speech or language provider failed.', retryable: true },
@@ -59,7 +60,7 @@ export interface ErrorDetail {
 
 /** Every error this library throws or reports. Match on `code`, never on the text. */
 export class AgentError extends Error {
-  override readonly name = 'AgentError';
+  override readonly name: string = 'AgentError';
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly field: string | undefined;

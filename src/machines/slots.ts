@@ -24,7 +24,9 @@ export function callbackSlot<Event extends EventObject, Input extends NonReducib
 }
 
 /** An action slot. */
-export function effectSlot(name: string): () => void {
+export function effectSlot<Params extends Record<string, unknown> | undefined = undefined>(
+  name: string,
+): (args: unknown, params: Params) => void {
   return () => {
     throw notProvided(name);
   };

@@ -1,0 +1,5 @@
+// Every chart by name; the audit and the drawings take this list.
+export { agentMachine } from './agent.machine.ts';
+export { circuitBreakerMachine } from './circuit-breaker.machine.ts';
+export { connectionMachine } from './connection.machine.ts';
+export { toolCallMachine } from './tool-call.machine.ts';

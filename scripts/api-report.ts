@@ -12,7 +12,7 @@ const REPORT_FOLDER = join(ROOT, 'docs/api');
 const STATEMENT = /^(?=(?:export|declare|import|interface|type|class|abstract|const|function)\b)/m;
 const NAMED_EXPORT = /^export (type )?\{([^}]*)\}(?: from '([^']+)')?;/;
 const STAR_EXPORT = /^export \*(?: as (\w+))? from '([^']+)';/;
-const DECLARED = /^export (?:default )?(?:declare )?(?:abstract )?(?:class|function|const|let|interface|type) (\w+)/;
+const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(?:class|function|const|let|interface|type) (\w+)/;
 
 /** Report text per file name (`index.txt`, `supervisor.txt`, ...), made from freshly emitted declarations. */
 export function apiReports(): Map<string, string> {
@@ -52,19 +52,26 @@ function report(name: string, entry: string, folder: string): string {
 
 /** Adds the declarations of `file` under their exported names; `wanted` maps local to exported names, null is all. */
 function collect(file: string, wanted: ReadonlyMap<string, string> | null, found: Map<string, string>): void {
-  for (const statement of withoutComments(readFileSync(file, 'utf8')).split(STATEMENT)) {
+  const statements = withoutComments(readFileSync(file, 'utf8')).split(STATEMENT);
+  const add = (local: string, as: string) => {
+    const texts = statements.filter((statement) => DECLARED.exec(statement)?.[1] === local); // several: overloads
+    if (texts.length === 0) throw new Error(`${file} exports ${local} but does not declare it`);
+    found.set(as, texts.map((text) => text.trim()).join('\n'));
+  };
+  for (const statement of statements) {
     const star = STAR_EXPORT.exec(statement);
     const named = NAMED_EXPORT.exec(statement);
+    const local = DECLARED.exec(statement)?.[1];
     if (star?.[2] !== undefined) {
-      if (star[1] === undefined) follow(file, star[2], wanted, statement, found);
-      else found.set(star[1], statement.trim());
+      if (star[1] !== undefined) found.set(star[1], statement.trim());
+      else follow(file, star[2], wanted, statement, found);
     } else if (named !== null) {
-      const names = new Map(exportedNames(named[2] ?? '').filter(([, as]) => wanted === null || wanted.has(as)));
-      if (names.size > 0) follow(file, named[3] ?? `./${file.split('/').at(-1)}`, names, statement, found);
-    } else {
-      const local = DECLARED.exec(statement)?.[1];
-      if (local !== undefined && (wanted === null || wanted.has(local)))
-        add(found, wanted?.get(local) ?? local, statement);
+      const pairs = exportedNames(named[2] ?? '').filter(([, exported]) => wanted === null || wanted.has(exported));
+      const renamed = new Map(pairs.map(([from, exported]) => [from, wanted?.get(exported) ?? exported]));
+      if (named[3] !== undefined) follow(file, named[3], renamed, statement, found);
+      else for (const [from, as] of renamed) add(from, as);
+    } else if (local !== undefined && statement.startsWith('export') && (wanted === null || wanted.has(local))) {
+      add(local, wanted?.get(local) ?? local);
     }
   }
 }
@@ -76,16 +83,9 @@ function follow(
   statement: string,
   found: Map<string, string>,
 ): void {
-  const target = join(dirname(file), specifier.replace(/\.js$/, '.d.ts'));
   // A name of another package: its declaration is not ours to report.
   if (!specifier.startsWith('.')) for (const as of names?.values() ?? []) found.set(as, statement.trim());
-  else if (target !== file) collect(target, names, found);
-}
-
-/** Overloads of one function share a name. */
-function add(found: Map<string, string>, name: string, statement: string): void {
-  const before = found.get(name);
-  found.set(name, before === undefined ? statement.trim() : `${before}\n${statement.trim()}`);
+  else collect(join(dirname(file), specifier.replace(/\.js$/, '.d.ts')), names, found);
 }
 
 function exportedNames(list: string): [local: string, exported: string][] {

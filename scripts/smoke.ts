@@ -1,5 +1,5 @@
 // Packs the package, installs the tarball into an empty project and uses it there as a stranger would.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -26,8 +26,7 @@ const workshop = mkdtempSync(join(tmpdir(), 'livekitex-smoke-'));
 const project = join(workshop, 'project');
 
 try {
-  const tarball = pack();
-  install(tarball);
+  install(pack());
   check('nothing installed has an install script', noInstallScripts);
   check('the tarball holds what it should and nothing else', rightContents);
   for (const entry of entries) check(`import '${entry}' gives exports`, () => importEntry(entry));
@@ -37,6 +36,9 @@ try {
     check(`${command} --help answers`, () => commandAnswers(command));
   check('there is an example', () => (examples().length > 0 ? '' : fail('examples/ holds no .ts file')));
   for (const example of examples()) check(`examples/${example} runs to its end`, () => runExample(example));
+} catch (error) {
+  console.log(`FAIL  packing and installing: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
 } finally {
   rmSync(workshop, { recursive: true, force: true });
 }
@@ -137,7 +139,8 @@ function node(args: readonly string[]): string {
 }
 
 function npm(args: readonly string[], cwd: string): void {
-  execFileSync('npm', args, { cwd, stdio: ['ignore', process.stderr, 'inherit'] });
+  const run = spawnSync('npm', args, { cwd, stdio: ['ignore', process.stderr, 'inherit'] });
+  if (run.status !== 0) fail(`npm ${args[0]} failed (exit ${run.status ?? run.signal})`);
 }
 
 function check(rule: string, run: () => string): void {

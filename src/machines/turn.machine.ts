@@ -1,0 +1,233 @@
+// One reply: the model's steps and tool calls beside what the listener hears of them.
+import { and, assign, setup, stateIn } from 'xstate';
+import type { TurnEvent, TurnKey, TurnOutcome, TurnPhase } from '../events.ts';
+import { effectSlot, promiseSlot } from './slots.ts';
+
+/** Deadlines of one turn, in milliseconds. */
+export interface TurnSettings {
+  /** Request sent -> first text or tool call. */
+  readonly firstTokenMs: number;
+  /** Between two pieces of the model's answer. */
+  readonly tokenGapMs: number;
+  /** Text given to the voice -> first audio. */
+  readonly firstAudioMs: number;
+  /** Without progress of the played position. */
+  readonly stallMs: number;
+  /** Model steps of one reply; the last one may not call tools. */
+  readonly maxSteps: number;
+}
+
+export interface TurnInput extends TurnKey {
+  readonly sessionId: string;
+  readonly settings: TurnSettings;
+  /** Model step to begin with: 1, or more when an earlier attempt already ran tools. */
+  readonly step: number;
+  /** Tool calls recorded by an earlier attempt and still without output. */
+  readonly openCalls: number;
+  /** Budget of the open calls (tries x timeout + delays). */
+  readonly toolBudgetMs: number;
+}
+
+export interface TurnContext extends TurnInput {}
+
+/** What one model step came to. */
+export interface StepOutput {
+  readonly calls: number;
+  readonly toolBudgetMs: number;
+}
+
+export interface StepInput extends TurnKey {
+  readonly sessionId: string;
+  readonly step: number;
+  readonly isLastStep: boolean;
+}
+
+const PLAYED_OUT = [stateIn({ live: { playout: 'silent' } }), stateIn({ live: { playout: 'drained' } })] as const;
+
+export const turnMachine = setup({
+  types: {
+    input: {} as TurnInput,
+    context: {} as TurnContext,
+    events: {} as TurnEvent,
+    output: {} as { outcome: TurnOutcome },
+    tags: {} as 'rest' | 'working' | TurnPhase | 'held',
+  },
+  actors: { respond: promiseSlot<StepOutput, StepInput>('respond') },
+  delays: {
+    firstToken: ({ context }) => context.settings.firstTokenMs,
+    tokenGap: ({ context }) => context.settings.tokenGapMs,
+    firstAudio: ({ context }) => context.settings.firstAudioMs,
+    stall: ({ context }) => context.settings.stallMs,
+    tools: ({ context }) => context.toolBudgetMs + 1000,
+  },
+  guards: {
+    isGivenText: ({ context }) => context.mode === 'say' || context.mode === 'fallback',
+    hasOpenCalls: ({ context }) => context.openCalls > 0,
+    hasCalls: (_, params: StepOutput) => params.calls > 0,
+    isLastCall: ({ event }) => event.type === 'child.down' && event.openCalls === 0,
+    isSilent: PLAYED_OUT[0],
+    isDrained: PLAYED_OUT[1],
+    isEmpty: and([stateIn({ live: { generation: 'written' } }), PLAYED_OUT[0]]),
+    isSpoken: and([stateIn({ live: { generation: 'written' } }), PLAYED_OUT[1]]),
+  },
+  actions: {
+    countStep: assign({ step: ({ context }) => context.step + 1, openCalls: 0 }),
+    keepCalls: assign((_, params: StepOutput) => ({ openCalls: params.calls, toolBudgetMs: params.toolBudgetMs })),
+    startToolCalls: effectSlot('startToolCalls'),
+    abandonToolCalls: effectSlot('abandonToolCalls'),
+    recordFailure: effectSlot<{ error: unknown }>('recordFailure'),
+    recordDeadline: effectSlot<{ stage: string }>('recordDeadline'),
+    /** Written to the ledger before the turn ends. */
+    recordOutcome: effectSlot<{ outcome: TurnOutcome }>('recordOutcome'),
+  },
+}).createMachine({
+  id: 'turn',
+  context: ({ input }) => ({ ...input }),
+  initial: 'live',
+  output: ({ self }) => {
+    const { value } = self.getSnapshot() as { value: unknown }; // a final state of this chart; its name is the outcome
+    return { outcome: (typeof value === 'string' ? value : 'failed') as TurnOutcome };
+  },
+  states: {
+    live: {
+      type: 'parallel',
+      always: [
+        { guard: 'isSpoken', target: 'completed' },
+        { guard: 'isEmpty', target: 'empty' },
+      ],
+      on: { 'turn.cancel': 'interrupted' },
+      states: {
+        generation: {
+          initial: 'deciding',
+          states: {
+            deciding: {
+              always: [{ guard: 'hasOpenCalls', target: 'callingTools' }, { target: 'answering' }],
+            },
+            answering: {
+              tags: 'working',
+              initial: 'opening',
+              invoke: {
+                src: 'respond',
+                input: ({ context }) => ({
+                  sessionId: context.sessionId,
+                  n: context.n,
+                  attempt: context.attempt,
+                  mode: context.mode,
+                  step: context.step,
+                  isLastStep: context.step >= context.settings.maxSteps,
+                }),
+                onDone: [
+                  {
+                    guard: { type: 'hasCalls', params: ({ event }) => event.output },
+                    target: 'callingTools',
+                    actions: { type: 'keepCalls', params: ({ event }) => event.output },
+                  },
+                  { target: 'written' },
+                ],
+                onError: {
+                  target: '#turn.failed',
+                  actions: { type: 'recordFailure', params: ({ event }) => ({ error: event.error }) },
+                },
+              },
+              states: {
+                opening: { always: [{ guard: 'isGivenText', target: 'generating' }, { target: 'thinking' }] },
+                thinking: {
+                  tags: 'thinking',
+                  after: {
+                    firstToken: {
+                      target: '#turn.failed',
+                      actions: { type: 'recordDeadline', params: { stage: 'first token of the model' } },
+                    },
+                  },
+                  on: { 'reply.started': 'generating' },
+                },
+                generating: {
+                  tags: 'responding',
+                  after: {
+                    tokenGap: {
+                      target: '#turn.failed',
+                      actions: { type: 'recordDeadline', params: { stage: 'next token of the model' } },
+                    },
+                  },
+                  on: { 'reply.progressed': { target: 'generating', reenter: true } },
+                },
+              },
+            },
+            callingTools: {
+              tags: ['working', 'toolExecution'],
+              entry: 'startToolCalls',
+              after: { tools: { target: 'settled', actions: 'abandonToolCalls' } },
+              on: { 'child.down': { guard: 'isLastCall', target: 'settled' } },
+            },
+            // The next step begins when this one has been heard. Needs no deadline: playout has its own.
+            settled: {
+              tags: 'rest',
+              exit: 'countStep',
+              always: [
+                { guard: 'isSilent', target: 'answering' },
+                { guard: 'isDrained', target: 'answering' },
+              ],
+            },
+            written: { tags: 'rest' },
+          },
+        },
+        playout: {
+          initial: 'silent',
+          states: {
+            silent: { tags: 'rest', on: { 'playout.buffering': 'buffering', 'playout.started': 'playing' } },
+            buffering: {
+              tags: ['working', 'responding'],
+              after: {
+                firstAudio: {
+                  target: '#turn.failed',
+                  actions: { type: 'recordDeadline', params: { stage: 'first audio of the voice' } },
+                },
+              },
+              on: {
+                'reply.progressed': { target: 'buffering', reenter: true },
+                'playout.held': 'held',
+                'playout.started': 'playing',
+                'playout.drained': 'drained',
+              },
+            },
+            // Bounded by the longest utterance: the first frame waits while the user speaks.
+            held: {
+              tags: ['rest', 'responding', 'held'],
+              on: { 'playout.started': 'playing', 'playout.drained': 'drained' },
+            },
+            playing: {
+              tags: ['working', 'speaking'],
+              after: {
+                stall: {
+                  target: '#turn.failed',
+                  actions: { type: 'recordDeadline', params: { stage: 'progress of the played position' } },
+                },
+              },
+              on: {
+                'playout.progressed': { target: 'playing', reenter: true },
+                'playout.paused': 'paused',
+                'playout.drained': 'drained',
+              },
+            },
+            // Bounded by the session: a pause ends with the user's words or the false interruption delay.
+            paused: { tags: ['rest', 'paused'], on: { 'playout.resumed': 'playing', 'playout.drained': 'drained' } },
+            drained: { tags: 'rest', on: { 'playout.buffering': 'buffering' } },
+          },
+        },
+      },
+    },
+    completed: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'completed' } } },
+    empty: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'empty' } } },
+    interrupted: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'interrupted' } } },
+    abandoned: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'abandoned' } } },
+    failed: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'failed' } } },
+  },
+});
+
+/** Phases in the order of precedence: what is heard counts more than what is being made. */
+const PHASES = ['speaking', 'paused', 'toolExecution', 'responding'] as const satisfies readonly TurnPhase[];
+
+/** The phase of a turn by the tags of its snapshot. */
+export function phaseOf(snapshot: { hasTag(tag: TurnPhase): boolean }): TurnPhase {
+  return PHASES.find((phase) => snapshot.hasTag(phase)) ?? 'thinking';
+}

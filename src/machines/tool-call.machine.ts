@@ -63,6 +63,11 @@ export interface ToolCallRef {
   readonly toolName: string;
 }
 
+/** What `fallBack` is given. */
+export interface FallBackRef extends ToolCallRef {
+  readonly reason: ToolCallFailure['reason'];
+}
+
 /** tries x timeout + delays: the time a call may take before its fallback. */
 export function toolCallBudgetMs(limits: Pick<ToolCallInput, 'timeoutMs' | 'maxRetries' | 'retryDelayMs'>): number {
   return (limits.maxRetries + 1) * limits.timeoutMs + limits.maxRetries * limits.retryDelayMs;
@@ -84,7 +89,7 @@ export const toolCallMachine = setup({
     /** One try. Resolves with the text for the model. */
     runTool: promiseSlot<string, ToolCallRef>('runTool'),
     /** The text for the model when the tries are used up or the breaker refuses. */
-    fallBack: promiseSlot<string, ToolCallRef & { readonly reason: ToolCallFailure['reason'] }>('fallBack'),
+    fallBack: promiseSlot<string, FallBackRef>('fallBack'),
   },
   delays: {
     step: TOOL_STEP_DEADLINE_MS,

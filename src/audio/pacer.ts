@@ -138,8 +138,7 @@ export class Pacer {
     if (frame.samples.length === 0) return;
     const now = this.#clock.now();
     this.#ended = false;
-    // Less than a frame at its edge is an underrun, however late the timer for it is.
-    if (this.#running && this.#queue.length < this.#frameSamples && this.#edgeMs() < now - EPSILON_MS) this.#endRun();
+    this.#endRunIfDry(now);
     this.#lastWriteMs = now;
     this.#counters.samplesWritten += frame.samples.length;
     this.#queue.push(frame.samples);
@@ -148,6 +147,7 @@ export class Pacer {
 
   /** Nothing follows for now: what is left goes out at its edge, padded. Writing again is allowed and continues. */
   end(): void {
+    this.#endRunIfDry(this.#clock.now());
     this.#ended = true;
     this.#pump();
   }
@@ -217,6 +217,11 @@ export class Pacer {
     this.#runSamples = 0;
     this.#runSlots = 0;
     this.#counters.runs++;
+  }
+
+  /** Less than a frame at its edge is an underrun, however late the timer for it is. */
+  #endRunIfDry(now: number): void {
+    if (this.#running && this.#queue.length < this.#frameSamples && this.#edgeMs() < now - EPSILON_MS) this.#endRun();
   }
 
   /** Only called when the grid has passed all that was sent, so all of it was played. */

@@ -1,6 +1,15 @@
 // Takes the TypeScript snippets out of Markdown and type-checks them, with the examples, in one compiler run.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
@@ -107,6 +116,7 @@ function inMarkdown(line: string, names: ReadonlyMap<string, Snippet>): string {
 }
 
 function filesUnder(folder: string, ending: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return []; // git keeps no empty folder
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))

@@ -19,7 +19,9 @@ export function apiReports(): Map<string, string> {
   const folder = mkdtempSync(join(tmpdir(), 'livekitex-api-'));
   try {
     build(folder, { declarationsOnly: true });
-    return new Map(entryPoints().map(({ name, types }) => [`${name}.txt`, report(name, join(folder, types), folder)]));
+    // An entry without declarations is left out here; the smoke test is what fails for it.
+    const entries = entryPoints().filter(({ types }) => existsSync(join(folder, types)));
+    return new Map(entries.map(({ name, types }) => [`${name}.txt`, report(join(folder, types))]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -42,8 +44,7 @@ function entryPoints(): { name: string; types: string }[] {
   );
 }
 
-function report(name: string, entry: string, folder: string): string {
-  if (!existsSync(entry)) throw new Error(`entry point ${name} has no declarations at ${relative(folder, entry)}`);
+function report(entry: string): string {
   const found = new Map<string, string>();
   collect(entry, null, found);
   const parts = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);

@@ -1,5 +1,6 @@
 // Contract: voice activity detection. An adapter turns frames into edges of speech.
 import type { AudioFrame } from '../audio/frame.ts';
+import type { SpeechEdge } from '../audio/segmenter.ts';
 import type { Clock } from '../clock.ts';
 
 /** When speech counts as speech. All durations are of audio, never of timers. */
@@ -12,16 +13,8 @@ export interface VadOptions {
   readonly maxSilenceDurationMs?: number;
 }
 
-/**
- * An edge, in clock milliseconds of the audio itself (`originMs` + samples / rate).
- * One utterance is `started`, optionally `sustained`, then `ended` or `discarded` (too little voice after all).
- */
-export type VadEdge =
-  | { readonly type: 'started'; readonly startedAtMs: number }
-  /** Voiced audio of this utterance reached `sustainedAfterMs`. Counted in voiced samples, so noise bursts do not add up. */
-  | { readonly type: 'sustained'; readonly atMs: number }
-  | { readonly type: 'ended'; readonly lastVoiceAtMs: number }
-  | { readonly type: 'discarded' };
+/** What a detector reports; see {@link SpeechEdge}. */
+export type VadEdge = SpeechEdge;
 
 export interface VadOpenOptions {
   /** Clock time of the first sample that will be written. */

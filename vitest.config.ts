@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const src = new URL('./src/', import.meta.url).pathname;
+const src = fileURLToPath(new URL('./src/', import.meta.url));
 
 export default defineConfig({
   resolve: {
@@ -12,6 +14,7 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    maxWorkers: Math.max(2, availableParallelism() - 1), // the default leaves a machine with two cores one
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     dangerouslyIgnoreUnhandledErrors: false,

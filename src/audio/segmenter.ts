@@ -4,7 +4,7 @@
  * An edge, in clock milliseconds of the audio itself (origin + samples / rate).
  * One utterance is `started`, optionally `sustained`, then `ended` or `discarded` (too little voice after all).
  */
-export type SpeechEdge =
+export type VadEdge =
   /** The start of the first voiced window, so earlier than the moment of the report. */
   | { readonly type: 'started'; readonly startedAtMs: number }
   /** Voiced audio of this utterance reached `sustainedAfterMs`. Counted in voiced samples, so noise bursts do not add up. */
@@ -38,7 +38,7 @@ export interface SegmenterOptions {
   readonly sustainedAfterMs: number;
   /** True: an utterance is open already (a detector before this one died); its end will be reported, its start will not. */
   readonly speaking?: boolean;
-  report(edge: SpeechEdge): void;
+  report(edge: VadEdge): void;
 }
 
 /** Counts samples, never time: fed faster or slower than real time it reports the same edges. */

@@ -1,6 +1,6 @@
 // Contract: voice activity detection. An adapter turns frames into edges of speech.
 import type { AudioFrame } from '../audio/frame.ts';
-import type { SpeechEdge } from '../audio/segmenter.ts';
+import type { VadEdge } from '../audio/segmenter.ts';
 import type { Clock } from '../clock.ts';
 
 /** When speech counts as speech. All durations are of audio, never of timers. */
@@ -13,8 +13,7 @@ export interface VadOptions {
   readonly maxSilenceDurationMs?: number;
 }
 
-/** What a detector reports; see {@link SpeechEdge}. */
-export type VadEdge = SpeechEdge;
+export type { VadEdge };
 
 export interface VadOpenOptions {
   /** Clock time of the first sample that will be written. */

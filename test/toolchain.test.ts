@@ -10,6 +10,8 @@ interface Locked {
   readonly version?: string;
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 interface Manifest {
@@ -17,6 +19,7 @@ interface Manifest {
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
 }
 
 const manifest = JSON.parse(readText('package.json')) as Manifest; // own file
@@ -48,7 +51,8 @@ describe('what a user installs', () => {
   });
 
   test('is pinned to exact versions, as are the tools', () => {
-    const loose = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+    const { dependencies, devDependencies, optionalDependencies } = manifest;
+    const loose = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies });
     expect(loose.filter(([, range]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(range))).toEqual([]);
   });
 });
@@ -57,6 +61,15 @@ test('of the tools only the pinned Node may run an install script, and allowScri
   const scripted = Object.entries(locked).filter(([, entry]) => entry.hasInstallScript === true);
   expect(scripted.map(([path]) => path).filter((path) => !/\/(node|fsevents)$/.test(path))).toEqual([]);
   expect(manifest.allowScripts).toEqual({ node: true });
+});
+
+test('the lock file holds every dependency of every platform, or npm ci refuses it', () => {
+  const missing = Object.entries(locked).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => !foldersAbove(path).some((folder) => `${folder}node_modules/${name}` in locked))
+      .map((name) => `${path}: ${name}`),
+  );
+  expect(missing).toEqual([]);
 });
 
 describe('the build', () => {
@@ -74,3 +87,9 @@ test('every script that runs a file names one that exists', () => {
   const missing = named.filter((file) => !existsSync(join(ROOT, file)));
   expect(missing).toEqual([]);
 });
+
+/** Where Node looks for a dependency of the package at `path`, nearest first; '' is the project. */
+function foldersAbove(path: string): string[] {
+  const parts = path === '' ? [] : path.split('/node_modules/');
+  return [...parts.map((_, index) => `${parts.slice(0, parts.length - index).join('/node_modules/')}/`), ''];
+}

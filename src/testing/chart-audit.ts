@@ -1,7 +1,15 @@
 // Checks that a chart can be drawn, exported and trusted: everything named, every state left in time, nothing out of reach.
 import type { AnyStateMachine } from 'xstate';
 import { textOf } from '../errors.ts';
-import { type Chart, type ChartName, type ChartState, stateById, walkChart, withAncestors } from './chart-walk.ts';
+import {
+  type Chart,
+  type ChartName,
+  type ChartRow,
+  type ChartState,
+  stateById,
+  walkChart,
+  withAncestors,
+} from './chart-walk.ts';
 
 export type ChartRule =
   /** An action, guard, delay or actor was written inline. */
@@ -12,7 +20,11 @@ export type ChartRule =
   | 'broken'
   /** A state that nothing can leave. */
   | 'noExit'
-  /** A working state (neither final nor tagged `rest`) without an `after` of its own or of a state around it. */
+  /**
+   * A working state without an `after` of its own or of a state around it that leaves it or starts it again with an
+   * action. Final states and states tagged `rest` need none. The tag `watched` says that a neighbouring region of a
+   * parallel state holds the deadline; it counts only when that region has an `after`.
+   */
   | 'noDeadline'
   | 'unreachable'
   /** A state, machine, event, guard or other name that does not follow the naming rules. */
@@ -143,10 +155,28 @@ function checkWayOut(chart: Chart, state: ChartState): readonly ChartFinding[] {
   const isResting = around.some((each) => each.tags.includes('rest'));
   // `always` with a row for every case leaves at once; only an unguarded row proves that.
   const isTransient = state.rows.some((row) => row.kind === 'always' && row.guard === null && row.targets.length > 0);
-  if (!isResting && !isTransient && !leaving.some((row) => row.kind === 'after')) {
+  const hasDeadline = rows.some((row) => row.kind === 'after' && isDeadline(row, state));
+  if (!isResting && !isTransient && !hasDeadline && !isWatched(chart, around)) {
     findings.push({ rule: 'noDeadline', at: state.id, text: 'a working state needs an `after` that leaves it' });
   }
   return findings;
+}
+
+function isDeadline(row: ChartRow, state: ChartState): boolean {
+  const startsAgain = row.isReentering && row.actions.length > 0 && row.targets.includes(state.id);
+  return startsAgain || row.targets.some((target) => target !== state.id);
+}
+
+function isWatched(chart: Chart, around: readonly ChartState[]): boolean {
+  if (!around.some((each) => each.tags.includes('watched'))) return false;
+  const own = new Set(around.map((each) => each.id));
+  const neighbours = around.filter((each) => each.type === 'parallel').flatMap((each) => each.children);
+  const watchers = new Set(neighbours.filter((id) => !own.has(id)));
+  return chart.states.some(
+    (each) =>
+      each.rows.some((row) => row.kind === 'after' && row.actions.length > 0) &&
+      withAncestors(chart, each).some((ancestor) => watchers.has(ancestor.id)),
+  );
 }
 
 /** Guards are taken to be passable: a state is out of reach only when no row and no initial state leads to it. */

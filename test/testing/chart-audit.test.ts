@@ -365,6 +365,49 @@ describe('chart audit', () => {
     expect(auditChart(build(true)).map((finding) => finding.rule)).toEqual(['noDeadline']);
   });
 
+  test('a deadline that starts the state again with an action is one', () => {
+    const machine = parts.createMachine({
+      id: 'hero',
+      context,
+      initial: 'idle',
+      states: {
+        idle,
+        running: {
+          ...running,
+          after: { timeout: { target: 'running', reenter: true, actions: 'stopPlayout' } },
+        },
+        done,
+      },
+    });
+    expect(auditChart(machine)).toEqual([]);
+  });
+
+  test('a watched state is excused only when a neighbouring region has a deadline that acts', () => {
+    const build = (deadline: object) =>
+      createMachine(
+        {
+          id: 'hero',
+          type: 'parallel',
+          states: {
+            left: {
+              initial: 'one',
+              states: {
+                one: { tags: ['watched'], on: { 'tool.cancel': 'two' } },
+                two: { tags: ['rest'], on: { 'tool.cancel': 'one' } },
+              },
+            },
+            right: { initial: 'watching', states: { watching: { tags: ['rest'], ...deadline } } },
+          },
+        },
+        { delays: { timeout: 100 }, actions: { stopPlayout: () => {} } },
+      );
+    const on = { 'agent.destroy': { target: '#hero.left.two' } };
+    expect(auditChart(build({ on, after: { timeout: { actions: 'stopPlayout' } } }))).toEqual([]);
+    expect(auditChart(build({ on })).map((finding) => [finding.rule, finding.at])).toEqual([
+      ['noDeadline', 'hero.left.one'],
+    ]);
+  });
+
   test('a library with domains of its own may name them', () => {
     const machine = createMachine({
       id: 'hero',

@@ -1,0 +1,259 @@
+// One running supervisor: a mailbox of operations, each a coroutine that may wait for its children.
+import type { ActorScope, AnyActorRef, Snapshot } from 'xstate';
+import { reportProblem } from '../observer.ts';
+import { nextDelayMs } from './backoff.ts';
+import { startRecord } from './child-lifecycle.ts';
+import { type ChildSpec, checkChildSpecs } from './child-spec.ts';
+import { type ChildRecord, ChildTable } from './child-table.ts';
+import { Exit, type ExitReason } from './exit-reason.ts';
+import type { Flags } from './flags.ts';
+import type { Request, SupervisorEvent } from './messages.ts';
+import { operationFor } from './operations.ts';
+import type { Registry } from './registry.ts';
+import { pathOf, type Report, type ReportHandler, type ReportKind } from './report.ts';
+import { RestartWindow } from './restart-window.ts';
+import type { SupervisorSnapshot } from './snapshot.ts';
+import { terminateAll } from './strategy.ts';
+import { type ChildOwner, guardActor, killTree, type SystemServices, servicesOf } from './system-services.ts';
+import { type AnyActorSystem, hasListeners } from './xstate-internals.ts';
+
+/** Says which event a waiting operation goes on with; all others are put off in order, as a selective receive does. */
+export type Wait = (event: SupervisorEvent) => boolean;
+/** Yields a wait and gets the event; returns when the operation is complete. */
+export type Operation<T> = Generator<Wait, T, SupervisorEvent>;
+
+export type SupervisorScope = ActorScope<
+  SupervisorSnapshot & Snapshot<unknown>,
+  SupervisorEvent,
+  AnyActorSystem,
+  Report
+>;
+
+export interface EngineOptions {
+  readonly flags: Flags;
+  readonly input: unknown;
+  readonly children: readonly ChildSpec[];
+  readonly registry: Registry | undefined;
+  readonly onReport: ReportHandler | undefined;
+}
+
+/** How the supervisor ended by itself. Giving up is an error, so that a plain machine above it gets `onError`. */
+export type End =
+  | { readonly kind: 'done'; readonly reason: ExitReason }
+  | { readonly kind: 'error'; readonly exit: Exit };
+
+const engines = new WeakMap<AnyActorRef, Engine>();
+
+export function engineOf(ref: AnyActorRef): Engine | undefined {
+  return engines.get(ref);
+}
+
+export class Engine implements ChildOwner {
+  readonly scope: SupervisorScope;
+  readonly services: SystemServices;
+  readonly input: unknown;
+  readonly children = new ChildTable();
+  readonly window = new RestartWindow();
+  readonly registry: Registry | undefined;
+  flags: Flags;
+  phase: 'created' | 'starting' | 'running' | 'terminating' | 'ended' = 'created';
+  /** True from the moment all children have started for the first time. */
+  hasStarted = false;
+  end: End | undefined;
+  readonly onReport: ReportHandler | undefined;
+  readonly #requests = new Set<Request>();
+  #operation: Operation<void> | undefined;
+  #wait: Wait | undefined;
+  #postponed: SupervisorEvent[] = [];
+  #next = 0;
+
+  constructor(scope: SupervisorScope, { flags, input, children, registry, onReport }: EngineOptions) {
+    this.scope = scope;
+    this.flags = flags;
+    this.input = input;
+    this.services = servicesOf(scope.system);
+    const above = engineAbove(scope.self);
+    this.registry = registry ?? above?.registry ?? this.services.registry;
+    this.onReport = onReport ?? above?.onReport;
+    for (const spec of checkChildSpecs(children, flags.autoShutdown)) this.children.add(spec);
+    engines.set(scope.self, this);
+    this.services.owners.set(scope.self, this);
+    guardActor(scope.self);
+  }
+
+  /** Starts the children. Throws when one fails and nothing has to be waited for: the supervisor itself failed to start. */
+  start(): void {
+    this.phase = 'starting';
+    this.#run(this.#startAll());
+    if (this.end?.kind === 'error') {
+      const { exit } = this.end;
+      this.#close();
+      throw exit;
+    }
+  }
+
+  /** Handles one event of the mailbox, and all that were put off before it can be handled. */
+  receive(event: SupervisorEvent): void {
+    if (this.#wait === undefined) this.#begin(event);
+    else if (this.#wait(event)) this.#resume(event);
+    else this.#postponed.push(event);
+    this.#drain();
+    if (this.end !== undefined) this.#close();
+  }
+
+  /** Registers an API call; it is answered `noproc` when the supervisor ends before it comes to it. */
+  enqueue(request: Request): void {
+    if (this.phase === 'ended') {
+      request.answer({ ok: false, reason: 'noproc' });
+      return;
+    }
+    this.#requests.add(request);
+    this.scope.self.send({ type: 'supervisor.request', request });
+  }
+
+  answer(request: Request, reply: unknown): void {
+    if (this.#requests.delete(request)) request.answer(reply);
+  }
+
+  childEnded(ref: AnyActorRef): void {
+    this.registry?.clear(ref);
+    const record = this.children.byActor(ref);
+    if (record === undefined || this.phase === 'ended') return;
+    // xstate tells a parent about done and error; an actor that was stopped from outside leaves without a word.
+    const { status } = ref.getSnapshot();
+    if (status !== 'done' && status !== 'error') this.scope.self.send({ type: 'supervisor.down', ref });
+  }
+
+  ownerEnded(): void {
+    this.abort();
+  }
+
+  /** Stops everything at once: the supervisor was killed, or its own code failed. */
+  abort(): void {
+    this.#operation = undefined;
+    this.#wait = undefined;
+    this.#close();
+    for (const record of this.children.list().reverse()) {
+      this.cancelRetry(record);
+      const { ref } = record;
+      if (ref === undefined) continue;
+      killTree(ref, 'killed');
+      this.children.detach(record);
+      record.state = 'stopped';
+    }
+  }
+
+  /** The supervisor gives up or ends: all children first, then itself. */
+  *finish(end: End): Operation<void> {
+    this.phase = 'terminating';
+    yield* terminateAll(this);
+    this.end = end;
+  }
+
+  /** Arms a timer that comes back as an event with `token`. */
+  timer(token: object, delayMs: number): unknown {
+    return this.services.clock.setTimeout(() => this.scope.self.send({ type: 'supervisor.timer', token }), delayMs);
+  }
+
+  /** Posts the next restart of `record` to the own mailbox, behind what is already there; later with a backoff. */
+  retryLater(record: ChildRecord): void {
+    record.state = 'restarting';
+    const token = {};
+    record.retryToken = token;
+    const retry = { type: 'supervisor.retry', record, token } as const;
+    const delayMs = nextDelayMs(record, this.services);
+    if (delayMs === 0) this.scope.self.send(retry);
+    else record.retryTimer = this.services.clock.setTimeout(() => this.scope.self.send(retry), delayMs);
+  }
+
+  cancelRetry(record: ChildRecord): void {
+    if (record.retryTimer !== undefined) this.services.clock.clearTimeout(record.retryTimer);
+    record.retryTimer = undefined;
+    record.retryToken = undefined;
+  }
+
+  isStartingSupervisor(ref: AnyActorRef): boolean {
+    return engineOf(ref)?.hasStarted === false;
+  }
+
+  report(kind: ReportKind, record: ChildRecord, reason?: Report['reason'], count?: number): void {
+    const handler = this.onReport ?? this.services.onReport;
+    if (handler === undefined && !hasListeners(this.scope.self)) return;
+    const { id, type, restart, shutdown, significant } = record.spec;
+    const report: Report = {
+      type: 'report',
+      kind,
+      supervisor: pathOf(this.scope.self),
+      child: { id, type, restart, shutdown, significant, ref: record.ref },
+      ...(reason !== undefined && { reason }),
+      ...(count !== undefined && { count }),
+    };
+    try {
+      handler?.(report);
+    } catch (error) {
+      reportProblem(this.services.onProblem, { where: 'onReport', error });
+    }
+    this.scope.emit(report);
+  }
+
+  *#startAll(): Operation<void> {
+    for (const record of this.children.list()) {
+      const outcome = yield* startRecord(this, record);
+      if (outcome.kind === 'failed') {
+        const cause = { failed_to_start_child: record.spec.id, reason: outcome.reason };
+        this.children.delete(record);
+        yield* this.finish({ kind: 'error', exit: new Exit({ shutdown: cause }, { cause: outcome.reason }) });
+        return;
+      }
+      if (outcome.kind === 'ignored' && record.spec.restart === 'temporary') this.children.delete(record);
+    }
+    this.phase = 'running';
+    this.hasStarted = true;
+    const parent = this.scope.self._parent;
+    if (parent !== undefined && engines.has(parent)) parent.send({ type: 'supervisor.ready', ref: this.scope.self });
+  }
+
+  #begin(event: SupervisorEvent): void {
+    if (this.end !== undefined) return;
+    const operation = operationFor(this, event);
+    if (operation !== undefined) this.#run(operation);
+  }
+
+  #run(operation: Operation<void>): void {
+    this.#operation = operation;
+    this.#resume(undefined);
+  }
+
+  #resume(event: SupervisorEvent | undefined): void {
+    this.#wait = undefined;
+    // The first `next` of a generator ignores its argument; every later one is the event that was waited for.
+    const step = this.#operation?.next(event as SupervisorEvent);
+    if (step?.done === false) this.#wait = step.value;
+    else this.#operation = undefined;
+  }
+
+  #drain(): void {
+    while (this.#wait === undefined && this.end === undefined) {
+      const event = this.#postponed[this.#next++];
+      if (event === undefined) {
+        this.#postponed = [];
+        this.#next = 0;
+        return;
+      }
+      this.#begin(event);
+    }
+  }
+
+  #close(): void {
+    this.phase = 'ended';
+    for (const request of [...this.#requests]) this.answer(request, { ok: false, reason: 'noproc' });
+  }
+}
+
+function engineAbove(ref: AnyActorRef): Engine | undefined {
+  for (let at = ref._parent; at !== undefined; at = at._parent) {
+    const engine = engines.get(at);
+    if (engine !== undefined) return engine;
+  }
+  return undefined;
+}

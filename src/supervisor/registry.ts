@@ -1,0 +1,93 @@
+// Names for actors: an entry vanishes with the actor that owns it.
+import type { AnyActorRef } from 'xstate';
+import { monitor } from './monitor.ts';
+import { isEnded } from './xstate-internals.ts';
+
+export type RegistryKeys = 'unique' | 'duplicate';
+
+export interface RegistryEntry {
+  readonly ref: AnyActorRef;
+  readonly value: unknown;
+}
+
+export type RegisterResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: 'already_registered'; readonly ref: AnyActorRef }
+  | { readonly ok: false; readonly reason: 'noproc' };
+
+/**
+ * A plain object, not an actor: lookups are synchronous. `unique` (default): a name has one owner. `duplicate`: a name
+ * has any number of owners, for groups and publishing.
+ */
+export class Registry {
+  readonly keys: RegistryKeys;
+  readonly #entries = new Map<string, RegistryEntry[]>();
+  readonly #namesOf = new Map<AnyActorRef, Set<string>>();
+
+  constructor(options: { readonly keys?: RegistryKeys } = {}) {
+    this.keys = options.keys ?? 'unique';
+  }
+
+  /** Number of names in use. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Gives `ref` a name until it ends. The same owner may register again, which replaces its value. */
+  register(name: string, ref: AnyActorRef, value?: unknown): RegisterResult {
+    const isNew = !this.#namesOf.has(ref);
+    const result = this.add(name, ref, value);
+    if (result.ok && isNew) monitor(ref, () => this.clear(ref));
+    return result;
+  }
+
+  /** As `register`, for a caller that calls `clear` itself when `ref` ends; a supervisor does. */
+  add(name: string, ref: AnyActorRef, value?: unknown): RegisterResult {
+    if (isEnded(ref)) return { ok: false, reason: 'noproc' };
+    const entries = this.#entries.get(name)?.filter((entry) => !isEnded(entry.ref)) ?? [];
+    const others = entries.filter((entry) => entry.ref !== ref);
+    const owner = others[0];
+    if (this.keys === 'unique' && owner !== undefined)
+      return { ok: false, reason: 'already_registered', ref: owner.ref };
+    this.#entries.set(name, [...others, { ref, value }]);
+    const names = this.#namesOf.get(ref);
+    if (names === undefined) this.#namesOf.set(ref, new Set([name]));
+    else names.add(name);
+    return { ok: true };
+  }
+
+  /** The living owner of a name; of a duplicate name the one that registered first. */
+  whereis(name: string): AnyActorRef | undefined {
+    return this.lookup(name)[0]?.ref;
+  }
+
+  /** All living owners of a name with their values, in order of registration. */
+  lookup(name: string): readonly RegistryEntry[] {
+    return this.#entries.get(name)?.filter((entry) => !isEnded(entry.ref)) ?? [];
+  }
+
+  /** The names of an actor. */
+  namesOf(ref: AnyActorRef): readonly string[] {
+    return [...(this.#namesOf.get(ref) ?? [])];
+  }
+
+  /** Calls `fn` for every owner of a name, in the caller; a throw ends the loop and reaches the caller. */
+  dispatch(name: string, fn: (entry: RegistryEntry) => void): void {
+    for (const entry of this.lookup(name)) fn(entry);
+  }
+
+  unregister(name: string, ref: AnyActorRef): void {
+    const left = this.#entries.get(name)?.filter((entry) => entry.ref !== ref);
+    if (left === undefined) return;
+    if (left.length === 0) this.#entries.delete(name);
+    else this.#entries.set(name, left);
+    const names = this.#namesOf.get(ref);
+    names?.delete(name);
+    if (names?.size === 0) this.#namesOf.delete(ref);
+  }
+
+  /** Removes every name of an actor. */
+  clear(ref: AnyActorRef): void {
+    for (const name of this.namesOf(ref)) this.unregister(name, ref);
+  }
+}

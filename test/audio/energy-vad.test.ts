@@ -228,7 +228,7 @@ describe('SimpleEnergyVad', () => {
   it('keeps its durations', () => {
     const short = mix([
       [1, silence],
-      [0.2, speech(-20)],
+      [0.13, speech(-20)],
       [2, silence],
     ]);
     expect(open().write(short)).toEqual([]);

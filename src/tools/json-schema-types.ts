@@ -1,5 +1,5 @@
 // The TypeScript type of the values a literal JSON Schema describes, for the usual keywords; anything else is JSON.
-import type { JsonSchema, JsonValue } from '../json.ts';
+import type { JsonValue } from '../json.ts';
 
 /** `{ type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }` gives `{ city: string }`. */
 export type FromJsonSchema<S> = S extends { readonly const: infer Value }
@@ -25,7 +25,7 @@ interface Primitives {
 }
 
 type FromObject<S> = S extends { readonly properties: infer P }
-  ? JsonSchema extends P
+  ? string extends keyof P
     ? { readonly [key: string]: JsonValue }
     : Flat<
         { readonly [K in keyof P as K extends Present<S, P> ? K : never]: FromJsonSchema<P[K]> } & {

@@ -14,7 +14,8 @@ const MAX_DEPTH = 64;
 export function jsonSchemaCheck(schema: JsonSchema): (value: JsonValue) => Checked {
   checkParts(schema, 'parameters', 0);
   const draft = typeof schema.$schema === 'string' && schema.$schema.includes('draft-07') ? '7' : '2020-12';
-  const validator = new Validator({ ...schema }, draft, false);
+  // The validator writes its own marks into the schema, so it gets a copy.
+  const validator = new Validator(structuredClone(schema), draft, false);
   return (value) => {
     const filled = withDefaults(schema, schema, value, 0);
     const { valid, errors } = validator.validate(filled);

@@ -50,7 +50,27 @@ export {
   type UpdateSpecsResult,
 } from './messages.ts';
 export { type Down, kill, link, monitor } from './monitor.ts';
-export { type RegisterResult, Registry, type RegistryEntry, type RegistryKeys } from './registry.ts';
+export {
+  type PartitionSpec,
+  type PartitionSupervisorOptions,
+  partitionFor,
+  partitionSupervisor,
+} from './partition-supervisor.ts';
+export {
+  type RegisterResult,
+  Registry,
+  type RegistryChange,
+  type RegistryEntry,
+  type RegistryKeys,
+  type RegistryOptions,
+} from './registry.ts';
+export {
+  type RegistryEmitted,
+  type RegistryEvent,
+  type RegistryLogic,
+  registry,
+  registryOf,
+} from './registry-logic.ts';
 export type { Report, ReportedChild, ReportHandler, ReportKind } from './report.ts';
 export type { SupervisorSnapshot } from './snapshot.ts';
 export { type RootOptions, startRoot } from './start-root.ts';
@@ -61,3 +81,15 @@ export {
   type SupervisorOptions,
   supervisor,
 } from './supervisor.ts';
+export {
+  type AsyncStreamOptions,
+  asyncLinked,
+  asyncNolink,
+  asyncStream,
+  startTask,
+  type Task,
+  type TaskFn,
+  type TaskOptions,
+  type TaskResult,
+  taskSupervisor,
+} from './task-supervisor.ts';

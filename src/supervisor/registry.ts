@@ -1,5 +1,7 @@
 // Names for actors: an entry vanishes with the actor that owns it.
 import type { AnyActorRef } from 'xstate';
+import { AgentError } from '../errors.ts';
+import { guarded } from '../observer.ts';
 import { monitor } from './monitor.ts';
 import { isEnded } from './xstate-internals.ts';
 
@@ -15,17 +17,36 @@ export type RegisterResult =
   | { readonly ok: false; readonly reason: 'already_registered'; readonly ref: AnyActorRef }
   | { readonly ok: false; readonly reason: 'noproc' };
 
+export interface RegistryChange {
+  readonly kind: 'registered' | 'unregistered';
+  readonly name: string;
+  readonly ref: AnyActorRef;
+}
+
+export interface RegistryOptions {
+  readonly keys?: RegistryKeys;
+  /** Told every change, after it was made. A throw is harmless and not reported. */
+  readonly onChange?: (change: RegistryChange) => void;
+}
+
 /**
  * A plain object, not an actor: lookups are synchronous. `unique` (default): a name has one owner. `duplicate`: a name
  * has any number of owners, for groups and publishing.
  */
 export class Registry {
   readonly keys: RegistryKeys;
+  readonly #onChange: ((change: RegistryChange) => void) | undefined;
   readonly #entries = new Map<string, RegistryEntry[]>();
   readonly #namesOf = new Map<AnyActorRef, Set<string>>();
 
-  constructor(options: { readonly keys?: RegistryKeys } = {}) {
-    this.keys = options.keys ?? 'unique';
+  /** @throws AgentError `ERR_OPTION` when `keys` is neither `unique` nor `duplicate` */
+  constructor(options: RegistryOptions = {}) {
+    const { keys = 'unique', onChange } = options;
+    if (keys !== 'unique' && keys !== 'duplicate') {
+      throw new AgentError('ERR_OPTION', 'unknown kind of keys', { field: 'keys', rule: 'unique or duplicate' });
+    }
+    this.keys = keys;
+    this.#onChange = onChange && guarded('registry listener', onChange, () => {});
   }
 
   /** Number of names in use. */
@@ -53,6 +74,7 @@ export class Registry {
     const names = this.#namesOf.get(ref);
     if (names === undefined) this.#namesOf.set(ref, new Set([name]));
     else names.add(name);
+    this.#onChange?.({ kind: 'registered', name, ref });
     return { ok: true };
   }
 
@@ -78,12 +100,18 @@ export class Registry {
 
   unregister(name: string, ref: AnyActorRef): void {
     const left = this.#entries.get(name)?.filter((entry) => entry.ref !== ref);
-    if (left === undefined) return;
+    const names = this.#namesOf.get(ref);
+    if (left === undefined || names?.has(name) !== true) return;
     if (left.length === 0) this.#entries.delete(name);
     else this.#entries.set(name, left);
-    const names = this.#namesOf.get(ref);
-    names?.delete(name);
-    if (names?.size === 0) this.#namesOf.delete(ref);
+    names.delete(name);
+    if (names.size === 0) this.#namesOf.delete(ref);
+    this.#onChange?.({ kind: 'unregistered', name, ref });
+  }
+
+  /** Removes every name. */
+  clearAll(): void {
+    for (const ref of [...this.#namesOf.keys()]) this.clear(ref);
   }
 
   /** Removes every name of an actor. */

@@ -3,8 +3,8 @@ import { AgentError } from '../errors.ts';
 import { type AudioFrame, checkFrame } from './frame.ts';
 import { type SincTable, sincTable } from './sinc-table.ts';
 
-/** Input samples taken at a time, so that one huge frame does not grow the working memory. */
-const CHUNK = 4096;
+/** Input samples taken at a time: a 20 ms frame at 48 kHz fits, a longer one does not grow the working memory (10 KB). */
+const CHUNK = 1024;
 
 export interface ResamplerOptions {
   /** Samples per second of what comes in, 8 000 to 192 000. */

@@ -73,10 +73,11 @@ function build(interpolation: number, decimation: number): SincTable {
 
 /** Modified Bessel function of the first kind, order zero, by its power series. */
 function besselI0(x: number): number {
+  const quarter = (x * x) / 4;
   let term = 1;
   let sum = 1;
   for (let k = 1; term > sum * 1e-17; k++) {
-    term *= (x / (2 * k)) ** 2;
+    term *= quarter / (k * k);
     sum += term;
   }
   return sum;

@@ -204,6 +204,9 @@ export const DEMO_INTENTS: readonly Intent[] = [
     examples: [
       'goodbye',
       'good bye',
+      'good by', // what recognizers write
+      'thank you good by',
+      'that is all good by',
       'bye',
       'bye bye',
       'see you',

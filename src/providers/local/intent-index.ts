@@ -20,7 +20,7 @@ const UNKNOWN_WEIGHT = 0.8;
 
 /** Words every question shares. They still tell "who are you" from "how are you", where nothing else is there to weigh. */
 const SMALL_WORDS = new Set(
-  'a an the is are am was be do does did it its in on at of for to and or with me my i you your we us what how that this there some any'.split(
+  'a an the is are am was be do does did it its in on at of for to and or with me my i you your we us what how that this there some any tell know about'.split(
     ' ',
   ),
 );

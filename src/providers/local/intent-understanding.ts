@@ -115,11 +115,16 @@ export function understandingOf(intents: readonly Intent[]): Understanding {
 
 const thresholdOf = (intent: Intent) => (intent.isFiller === true ? FILLER_THRESHOLD : THRESHOLD);
 
+/** "Stop what time is it": recognizers lose the pause between a call and the question behind it. */
+const CALL_THEN_QUESTION =
+  /^((?:(?:please|okay|oh|no|stop|wait|hold on|hello|hi|hey|thanks|thank you|sorry|it|talking)\s+){1,4})(?=(?:what|how|when|where|who|tell|can|could|is|will|do|does|i)\b)/i;
+
 /** Cuts where one wish may end and the next begin. */
 function partsOf(text: string): string[] {
   const parts = text
     .slice(-MAX_CHARS)
-    .split(/[.?!;,:\n]+(?=\s|$)|\s+(?:and(?:\s+(?:also|then|please))?|also|plus|then)\s+/i)
+    .replace(CALL_THEN_QUESTION, '$1, ')
+    .split(/\s*[.?!;,:\n]+(?=\s|$)|\s+(?:and(?:\s+(?:also|then|please))?|also|plus|then)\s+/i)
     .map((part) => part.trim().replace(/^(?:and|also|then)\s+/i, ''));
   return parts.filter((part) => part !== '').slice(-MAX_PARTS);
 }

@@ -32,6 +32,8 @@ export const HELD_OUT: readonly (readonly [said: string, meant: string])[] = [
   ['Um, well, what is the, uh, weather in Vienna?', 'weather(Vienna)'],
   ['Hello, what is the weather in Paris?', 'weather(Paris)'],
   ['Hey, thanks. And what time is it in Dublin?', 'time(Dublin)'],
+  ['Please stop what time is it in London?', 'time(London)'],
+  ['Can you tell me, the weather in Madrid?', 'weather(Madrid)'],
   // two things at once
   ['What is the weather in Paris and what time is it in Tokyo?', 'weather(Paris) time(Tokyo)'],
   ["What's the weather in Rome, and what's the time in London?", 'weather(Rome) time(London)'],
@@ -52,6 +54,7 @@ export const HELD_OUT: readonly (readonly [said: string, meant: string])[] = [
   ['Hello, how are you doing today?', 'hello'],
   ['Thank you so much.', 'thanks'],
   ['Thanks, that was very helpful.', 'thanks'],
+  ['Thanks, that is all good-by.', 'goodbye'],
   ['Okay, goodbye then.', 'goodbye'],
   ['Thank you, good bye.', 'goodbye'],
   ['Thank you very much. Goodbye!', 'goodbye'],

@@ -48,6 +48,7 @@ export const DEMO_INTENTS: readonly Intent[] = [
     name: 'time',
     examples: [
       'what time is it in {location}',
+      'what time visit in {location}', // what recognizers write
       'what time is it in {location} right now',
       'what is the time in {location}',
       'do you have the time in {location}',

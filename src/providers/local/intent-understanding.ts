@@ -90,7 +90,8 @@ export function understandingOf(intents: readonly Intent[]): Understanding {
   }
 
   return {
-    async understand({ text, earlierText, lastReply, nowMs }) {
+    async understand({ text: said, earlierText, lastReply, nowMs }) {
+      const text = said.slice(-MAX_CHARS);
       const wishes = tidy(await wishesIn(text, nowMs), intents);
       if (wishes.some(({ intent }) => intent.isFiller !== true)) return wishes;
       const asked = intents.find(({ ask }) => ask !== undefined && lastReply.trimEnd().endsWith(ask));

@@ -19,7 +19,7 @@ const WHOLE =
   /^(?:(?:oh|ah|um|uh|yes|no|yeah|sure|very|right|all|not)[ ,]+)*(?:well|so|too|maybe|me too|i am|it is|they are|we are|yes i (?:am|have|would|could|will|can)|of course i (?:am|have|would|can)|i (?:can|could|will|would|should|have))$/;
 /** Two words that belong together and do end a sentence: "that is what it is", "turn it on", "come in". */
 const ENDS_IN_PARTICLE =
-  /(?:\b(?:turn|switch|put|take|log|sign|hang|hold|come|go|move|carry|read|keep|call|drop|fill|plug|check|tune|walk|break|get|kick) (?:it |that |them |me |the \w+ )?(?:on|in|by)|\b(?:what|who|where|how|why|when|that)\b[^,]*\b(?:it|he|she|they|that|this|those|we|you) (?:is|are|was|were)|\b(?:as well|i think so|if so|thank you so|even so|so so))$/;
+  /(?:\b(?:turn|switch|put|take|log|sign|hang|hold|come|go|move|carry|read|keep|call|drop|fill|plug|check|tune|walk|break|get|kick) (?:it |that |them |me |the \w+ )?(?:on|in|by)|\b(?:what|who|where|how|why|when|that)\b[^,]*\b(?:it|he|she|they|that|this|those|we|you) (?:is|are|was|were)|\b(?:good by|as well|i think so|if so|thank you so|even so|so so))$/;
 
 const DONE = 0.9;
 const PROBABLY_DONE = 0.7;

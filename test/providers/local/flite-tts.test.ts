@@ -111,20 +111,52 @@ describe('a worker that dies', () => {
 });
 
 describe('flite in a worker thread', () => {
-  it('speaks, survives a killed worker, and refuses a virtual clock', async () => {
+  it('speaks the same samples as on this thread', async () => {
     const pool = flitePool();
     try {
-      const pooled = pooledSpeaker(pool);
       const { signal } = new AbortController();
-      const first = await pooled.speak('Hello.', 'slt', signal);
-      expect(first.samples).toEqual((await speaker.speak('Hello.', 'slt', signal)).samples);
-      const lost = pooled.speak('This sentence is cut off in the middle of the work.', 'slt', signal);
-      (await pool.sticky()).terminate();
-      await expect(lost).rejects.toThrow(AgentError);
+      const there = await pooledSpeaker(pool).speak('Hello.', 'slt', signal);
+      expect(there.samples).toEqual((await speaker.speak('Hello.', 'slt', signal)).samples);
     } finally {
       pool.stop();
     }
-    expect(codeOf((await read('Hello.', pooledSpeaker(pool))).failures[0])).toBe('ERR_REAL_IO');
+  });
+
+  it('a worker killed in the middle of a clause costs nothing but time', async () => {
+    const pool = flitePool();
+    let kills = 0;
+    const killing: FliteSpeaker = {
+      usesRealIo: false,
+      speak: async (text, voice, signal) => {
+        // A deadline that cannot be met makes the host kill the thread while it synthesizes.
+        if (kills++ === 0) await pool.request({ text, voice }, { signal, deadlineMs: 1 });
+        return pooledSpeaker(pool).speak(text, voice, signal);
+      },
+    };
+    try {
+      const text = 'The weather in Paris is sunny today. The wind comes from the west.';
+      const { results, failures } = await read(text, killing);
+      const whole = await read(text, speaker);
+      expect(failures).toEqual([]);
+      expect(kills).toBe(3);
+      expect(results).toEqual(whole.results);
+    } finally {
+      pool.stop();
+    }
+  });
+
+  it('refuses a virtual clock', async () => {
+    expect(codeOf((await read('Hello.', pooledSpeaker(flitePool()))).failures[0])).toBe('ERR_REAL_IO');
+  });
+});
+
+describe('a megabyte of text', () => {
+  it('is spoken to its last character', async () => {
+    const instant: FliteSpeaker = { usesRealIo: false, speak: async () => silence };
+    const text = 'word **and** more. '.repeat(55_000);
+    const { results, failures } = await read(text, instant);
+    expect(failures).toEqual([]);
+    expect(results.at(-2)).toEqual({ type: 'mark', chars: text.length });
   });
 });
 

@@ -40,6 +40,7 @@ export const HELD_OUT: readonly (readonly [said: string, meant: string])[] = [
   ['Tell me the weather in Madrid and the time in Sydney.', 'weather(Madrid) time(Sydney)'],
   ['What is the weather in Paris. And what time is it in Tokio.', 'weather(Paris) time(Tokyo)'],
   ['What is the whether in Pariss and what time is at in Tokyo.', 'weather(Paris) time(Tokyo)'],
+  ['What is the weather in Paris and what time visit in Tokyo?', 'weather(Paris) time(Tokyo)'],
   ['What is the weather in Paris and London?', 'weather(Paris) weather(London)'],
   ['What is the weather and the time in Berlin?', 'weather(Berlin) time(Berlin)'],
   // topics

@@ -22,6 +22,7 @@ describe('the turn is over', () => {
     'Yes, I am.',
     'I think so.',
     'Thanks a lot!',
+    'Thank you for your help, good-by.', // what recognizers write
     '"Stop."',
     '',
     '42',

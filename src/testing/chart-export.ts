@@ -6,7 +6,7 @@ import { type Chart, type ChartName, type ChartRow, type ChartState, stateById, 
 /**
  * Mermaid `stateDiagram-v2` of a machine. An edge reads `event [guard]`, `after delay`, `done source` or `error source`;
  * rows that stay in their state are lines inside it. A row of a compound state starts at its node `any`, because Mermaid
- * cannot draw an edge from a box into itself. Parts are in the order of the source, so the text is stable.
+ * cannot draw an edge from a box into itself; one that starts the state again is drawn at the box. Parts are in the order of the source, so the text is stable.
  */
 export function toMermaid(machine: AnyStateMachine): string {
   const chart = walkChart(machine);
@@ -27,10 +27,13 @@ function drawInside(chart: Chart, state: ChartState): readonly string[] {
   } else {
     for (const child of children) lines.push(...drawState(chart, child));
   }
-  const leaving = state.rows.filter((row) => row.targets.length > 0);
-  if (leaving.length > 0 && state.type !== 'parallel') {
+  const inner = state.rows.filter((row) => !startsAtBox(state, row) && row.targets.length > 0);
+  const inside = notes(state);
+  if (inner.length > 0 || inside.length > 0) {
+    if (state.type === 'parallel') lines.push('--');
     lines.push(`state "any" as ${anyNode(state.id)}`);
-    lines.push(...leaving.flatMap((row) => edges(anyNode(state.id), row)));
+    lines.push(...edges(anyNode(state.id), inner));
+    lines.push(...inside.map((note) => `${anyNode(state.id)} : ${note}`));
   }
   return lines.map((line) => `  ${line}`);
 }
@@ -39,16 +42,31 @@ function drawState(chart: Chart, state: ChartState): readonly string[] {
   const id = nodeId(state.id);
   const lines = [`state "${state.key}" as ${id}`];
   if (state.children.length > 0) lines.push(`state ${id} {`, ...drawInside(chart, state), '}');
-  // The rows of a parallel state belong to no region: they start at its box.
-  else lines.push(...state.rows.flatMap((row) => edges(id, row)));
-  if (state.type === 'parallel') lines.push(...state.rows.flatMap((row) => edges(id, row)));
+  const outer = state.rows.filter((row) => state.children.length === 0 || startsAtBox(state, row));
+  lines.push(...edges(id, outer));
   if (state.type === 'final') lines.push(`${id} --> [*]`);
-  lines.push(...notes(state).map((note) => `${id} : ${note}`));
+  // Mermaid allows no lines in a box with states; there they stand in its node `any`.
+  if (state.children.length === 0) lines.push(...notes(state).map((note) => `${id} : ${note}`));
   return lines;
 }
 
-function edges(from: string, row: ChartRow): readonly string[] {
-  return row.targets.map((target) => `${from} --> ${nodeId(target)} : ${labelOf(row)}`);
+/**
+ * The rows of a parallel state belong to no region, and an edge to the state itself or to a state around it would be one
+ * from the inside of a box to the box: these start at the box.
+ */
+function startsAtBox(state: ChartState, row: ChartRow): boolean {
+  const isOutward = (target: string) => target === state.id || state.id.startsWith(`${target}.`);
+  return state.type === 'parallel' || row.targets.some(isOutward);
+}
+
+/** One edge for each row, but a single one for all rows of a state to itself: Mermaid draws only the last of those. */
+function edges(from: string, rows: readonly ChartRow[]): readonly string[] {
+  const drawn = rows.flatMap((row) => row.targets.map((target) => ({ to: nodeId(target), label: labelOf(row) })));
+  const loops = drawn.filter(({ to }) => to === from).map(({ label }) => label);
+  return [
+    ...(loops.length === 0 ? [] : [`${from} --> ${from} : ${loops.join(', ')}`]),
+    ...drawn.filter(({ to }) => to !== from).map(({ to, label }) => `${from} --> ${to} : ${label}`),
+  ];
 }
 
 /** What happens inside a state without leaving it. */
@@ -58,7 +76,7 @@ function notes(state: ChartState): readonly string[] {
     ...state.invokes.map((invoke) => `do ${shown(invoke.src)}`),
     ...(state.entry.length === 0 ? [] : [`entry / ${state.entry.map(shown).join(', ')}`]),
     ...(state.exit.length === 0 ? [] : [`exit / ${state.exit.map(shown).join(', ')}`]),
-    ...staying.map((row) => `${labelOf(row)} / ${row.actions.map(shown).join(', ')}`),
+    ...staying.map((row) => `${labelOf(row)} / ${row.actions.map(shown).join(', ') || 'ignored'}`),
   ];
 }
 

@@ -40,8 +40,8 @@ describe('toMermaid', () => {
     expect(toMermaid(call)).toBe(`stateDiagram-v2
   [*] --> call_running
   state "running" as call_running
-  call_running --> call_both : done runTool
   call_running --> call_running : error runTool [canRetry]
+  call_running --> call_both : done runTool
   call_running --> call_gone : after timeout
   call_running : do runTool
   call_running : entry / countTry
@@ -69,6 +69,38 @@ describe('toMermaid', () => {
   call_gone --> [*]
   state "any" as call_any
   call_any --> call_gone : agent.destroy
+`);
+  });
+
+  test('a row that starts a compound state again is drawn at its box, and a row that does nothing says so', () => {
+    const machine = createMachine({
+      id: 'm',
+      initial: 'a',
+      states: {
+        a: {
+          initial: 'b',
+          entry: 'stopPlayout',
+          on: {
+            'tool.cancel': { target: 'a', reenter: true },
+            'tool.failed': { target: 'a', reenter: true },
+            'agent.destroy': '.b',
+          },
+          states: { b: { on: { 'speech.started': {} } } },
+        },
+      },
+    });
+    expect(toMermaid(machine)).toBe(`stateDiagram-v2
+  [*] --> m_a
+  state "a" as m_a
+  state m_a {
+    [*] --> m_a_b
+    state "b" as m_a_b
+    m_a_b : speech.started / ignored
+    state "any" as m_a_any
+    m_a_any --> m_a_b : agent.destroy
+    m_a_any : entry / stopPlayout
+  }
+  m_a --> m_a : tool.cancel, tool.failed
 `);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { timeIn, weatherIn } from '../../../src/cli/demo/city-facts.ts';
 import { DEMO_SCRIPT, USER_VOICE } from '../../../src/cli/demo/script.ts';
+import type { ChatMessage, ChatToolCall } from '../../../src/providers/llm.ts';
 import { isFliteVoice } from '../../../src/providers/local/flite-voices.ts';
 import { DEMO_INTENTS } from '../../../src/providers/local/intent-demo.ts';
 import { intentLlm } from '../../../src/providers/local/intent-llm.ts';
@@ -28,6 +29,38 @@ describe('the script of the demo', () => {
     }
     expect(called).toEqual(turn.calls);
     if (turn.calls.length === 0) for (const word of turn.replyHas) expect(text).toContain(word);
+  });
+
+  it('runs as one conversation, tool outputs and the cut answer in the history', async () => {
+    const model = intentLlm();
+    const signal = new AbortController().signal;
+    const messages: ChatMessage[] = [];
+    const replies: string[] = [];
+    for (const turn of DEMO_SCRIPT) {
+      for (const content of heard(turn.says)) messages.push({ role: 'user', content });
+      let text = '';
+      for (let step = 0; step < 2; step++) {
+        const toolCalls: ChatToolCall[] = [];
+        for await (const chunk of model.chat({ messages, tools, toolChoice: 'auto', signal })) {
+          if (chunk.type === 'text') text += chunk.text;
+          if (chunk.type === 'toolCall') toolCalls.push(chunk);
+        }
+        if (toolCalls.length === 0) break;
+        messages.push({ role: 'assistant', content: '', toolCalls });
+        for (const { callId, name, arguments: written } of toolCalls) {
+          const { location } = JSON.parse(written);
+          const output = name === 'get_weather' ? weatherIn(location) : timeIn(location, 0);
+          messages.push({ role: 'tool', callId, name, content: JSON.stringify(output), isError: false });
+        }
+      }
+      for (const word of turn.replyHas) expect(text).toContain(word);
+      expect(text).not.toMatch(/sorry|stand-in/);
+      replies.push(text);
+      // What was heard of the long answer until the user barged in.
+      messages.push({ role: 'assistant', content: text.slice(0, 60) });
+    }
+    expect(replies.length).toBe(DEMO_SCRIPT.length);
+    expect(messages.filter(({ role }) => role === 'tool').length).toBe(5);
   });
 
   it('holds the sentence open at the pause, and no other', () => {

@@ -43,7 +43,7 @@ const silence = { samples: new Int16Array(160), sampleRateHz: 16_000, phoneEndsM
 const codeOf = (error: unknown) => (error instanceof AgentError ? error.code : undefined);
 
 describe('flite keeps the contract of a Tts', () => {
-  for (const { rule, run } of ttsConformance(() => fliteTts({ speaker }), {
+  for (const { rule, run } of ttsConformance(() => fliteTts({ speaker, voice: 'kal16' }), {
     clock: new VirtualClock(),
     settle: nextLoopTurn,
   }))

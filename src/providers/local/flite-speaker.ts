@@ -28,7 +28,7 @@ const CLAUSE_DEADLINE_MS = 5000;
 export function flitePool({ size, spares, clock }: FlitePoolOptions = {}): EnginePool {
   return new EnginePool({
     label: 'flite',
-    prepare: () => ({ kind: 'thread', module: engineModule(import.meta.url, './flite.engine') }),
+    prepare: () => ({ kind: 'thread', module: engineModule(import.meta.url, './flite-worker') }),
     ...(size === undefined ? {} : { size }),
     ...(spares === undefined ? {} : { spares }),
     ...(clock === undefined ? {} : { clock }),
@@ -40,7 +40,7 @@ export function pooledSpeaker(pool: EnginePool): FliteSpeaker {
   return {
     usesRealIo: true,
     speak: async (text, voice, signal) =>
-      // flite.engine.ts answers every request with a FliteSpeech.
+      // flite-worker.ts answers every request with a FliteSpeech.
       (await pool.request({ text, voice }, { signal, deadlineMs: CLAUSE_DEADLINE_MS })) as FliteSpeech,
   };
 }

@@ -20,10 +20,13 @@ const NOT_A_CITY = new Set(
 
 const AREAS = new Set(['Africa', 'America', 'Asia', 'Atlantic', 'Australia', 'Europe', 'Pacific', 'Indian']);
 
-/** Known cities by their lower-case name. */
-const CITIES: ReadonlyMap<string, string> = new Map(
-  [...zoneCities(), ...MORE_CITIES.split(',')].map((city) => [city.toLowerCase(), city]),
-);
+let cities: ReadonlyMap<string, string> | undefined;
+
+/** Known cities by their lower-case name. Made on first use: the list of zones costs every import some milliseconds. */
+function knownCities(): ReadonlyMap<string, string> {
+  cities ??= new Map([...zoneCities(), ...MORE_CITIES.split(',')].map((city) => [city.toLowerCase(), city]));
+  return cities;
+}
 
 /** Words that end a place name. */
 const AFTER =
@@ -39,7 +42,7 @@ export interface FoundPlace {
 /** Is this text, as a whole, the name of a known city (or nearly one)? */
 export function knownCity(text: string): string | undefined {
   const name = plain(text);
-  return CITIES.get(name) ?? closest(name);
+  return knownCities().get(name) ?? closest(name);
 }
 
 /** Finds the place that `sentence` speaks of. */
@@ -47,7 +50,7 @@ export function findPlace(sentence: string): FoundPlace | undefined {
   const words = sentence.split(/\s+/).filter((word) => word !== '');
   for (const length of [3, 2, 1])
     for (let at = 0; at + length <= words.length; at++) {
-      const city = CITIES.get(plain(words.slice(at, at + length).join(' ')));
+      const city = knownCities().get(plain(words.slice(at, at + length).join(' ')));
       if (city !== undefined) return without(words, at, length, city);
     }
   return afterPreposition(words) ?? nearlyACity(words);
@@ -89,7 +92,7 @@ function without(words: readonly string[], at: number, length: number, place: st
 function closest(name: string): string | undefined {
   if (name.length < 4 || name.length > 24) return undefined;
   let best: { city: string; cost: number } | undefined;
-  for (const [key, city] of CITIES) {
+  for (const [key, city] of knownCities()) {
     if (Math.abs(key.length - name.length) > 2) continue;
     const cost = distance(key, name) + (key[0] === name[0] ? 0 : 0.5);
     const allowed = Math.min(key.length, name.length) >= 7 ? 2.5 : 1.5;

@@ -14,7 +14,10 @@ export type StartOutcome =
   | { readonly kind: 'ignored' }
   | { readonly kind: 'failed'; readonly reason: ExitReason };
 
-/** Starts `record`'s next incarnation; waits only when its spec or its logic asks for a barrier. */
+/**
+ * Starts `record`'s next incarnation; waits only when its spec or its logic asks for a barrier. A failure is not reported
+ * here: the caller of an API gets it as the answer, all others call `startOwn`.
+ */
 export function* startRecord(engine: Engine, record: ChildRecord): Operation<StartOutcome> {
   const outcome = spawn(engine, record);
   if (outcome.kind !== 'started') return settle(engine, record, outcome);
@@ -29,6 +32,13 @@ export function* startRecord(engine: Engine, record: ChildRecord): Operation<Sta
   return settle(engine, record, outcome);
 }
 
+/** A start that the supervisor does by itself: nobody gets an answer, so a failure is reported. */
+export function* startOwn(engine: Engine, record: ChildRecord): Operation<StartOutcome> {
+  const outcome = yield* startRecord(engine, record);
+  if (outcome.kind === 'failed') engine.report('start_error', record, outcome.reason);
+  return outcome;
+}
+
 function settle(engine: Engine, record: ChildRecord, outcome: StartOutcome): StartOutcome {
   record.state = outcome.kind === 'started' ? 'running' : 'stopped';
   if (outcome.kind === 'started') {
@@ -36,7 +46,6 @@ function settle(engine: Engine, record: ChildRecord, outcome: StartOutcome): Sta
     if (record.spec.restart === 'temporary') record.spec = { ...record.spec, start: forgotten };
     engine.report('progress', record);
   }
-  if (outcome.kind === 'failed') engine.report('start_error', record, outcome.reason);
   return outcome;
 }
 

@@ -2,7 +2,7 @@
 import type { ActorScope, AnyActorRef, Snapshot } from 'xstate';
 import { reportProblem } from '../observer.ts';
 import { nextDelayMs } from './backoff.ts';
-import { startRecord } from './child-lifecycle.ts';
+import { startOwn } from './child-lifecycle.ts';
 import { type ChildSpec, checkChildSpecs } from './child-spec.ts';
 import { type ChildRecord, ChildTable } from './child-table.ts';
 import { Exit, type ExitReason } from './exit-reason.ts';
@@ -15,7 +15,7 @@ import { RestartWindow } from './restart-window.ts';
 import type { SupervisorSnapshot } from './snapshot.ts';
 import { terminateAll } from './strategy.ts';
 import { type ChildOwner, guardActor, killTree, type SystemServices, servicesOf } from './system-services.ts';
-import { type AnyActorSystem, hasListeners } from './xstate-internals.ts';
+import { type AnyActorSystem, afterObservers, hasListeners } from './xstate-internals.ts';
 
 /** Says which event a waiting operation goes on with; all others are put off in order, as a selective receive does. */
 export type Wait = (event: SupervisorEvent) => boolean;
@@ -121,7 +121,11 @@ export class Engine implements ChildOwner {
     if (record === undefined || this.phase === 'ended') return;
     // xstate tells a parent about done and error; an actor that was stopped from outside leaves without a word.
     const { status } = ref.getSnapshot();
-    if (status !== 'done' && status !== 'error') this.scope.self.send({ type: 'supervisor.down', ref });
+    if (status === 'done' || status === 'error') return;
+    // Monitors hear of the end before the supervisor acts on it, as they do for the other two.
+    afterObservers(ref, () => {
+      if (this.phase !== 'ended' && record.ref === ref) this.scope.self.send({ type: 'supervisor.down', ref });
+    });
   }
 
   ownerEnded(): void {
@@ -198,7 +202,7 @@ export class Engine implements ChildOwner {
 
   *#startAll(): Operation<void> {
     for (const record of this.children.list()) {
-      const outcome = yield* startRecord(this, record);
+      const outcome = yield* startOwn(this, record);
       if (outcome.kind === 'failed') {
         const cause = { failed_to_start_child: record.spec.id, reason: outcome.reason };
         this.children.delete(record);

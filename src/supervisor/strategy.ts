@@ -1,6 +1,6 @@
 // What a supervisor does when a child ends by itself: leave it, restart it or its group, give up, or shut down.
 import { AgentError } from '../errors.ts';
-import { askToStop, isExpected, isTimer, startRecord, stopRecord } from './child-lifecycle.ts';
+import { askToStop, isExpected, isTimer, startOwn, stopRecord } from './child-lifecycle.ts';
 import type { ChildRecord } from './child-table.ts';
 import type { Engine, Operation } from './engine.ts';
 import { describeReason, Exit, type ExitReason, exitReasonOf, isOrderly } from './exit-reason.ts';
@@ -68,13 +68,13 @@ function givingUp({ flags }: Engine, { spec, lastExit }: ChildRecord): Exit {
 /** Returns the child whose start failed, if one did. */
 function* applyStrategy(engine: Engine, record: ChildRecord): Operation<ChildRecord | undefined> {
   if (engine.flags.dynamic) {
-    const outcome = yield* startRecord(engine, record);
+    const outcome = yield* startOwn(engine, record);
     if (outcome.kind === 'ignored') engine.children.delete(record);
     return outcome.kind === 'failed' ? record : undefined;
   }
   switch (engine.flags.strategy) {
     case 'one_for_one': {
-      const outcome = yield* startRecord(engine, record);
+      const outcome = yield* startOwn(engine, record);
       return outcome.kind === 'failed' ? record : undefined;
     }
     case 'rest_for_one':
@@ -92,7 +92,7 @@ function* restartGroup(engine: Engine, group: readonly ChildRecord[]): Operation
   }
   for (const member of group) {
     if (member.spec.restart === 'temporary') continue;
-    const outcome = yield* startRecord(engine, member);
+    const outcome = yield* startOwn(engine, member);
     if (outcome.kind === 'failed') return member;
   }
   return undefined;

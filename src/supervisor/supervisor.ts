@@ -3,6 +3,7 @@ import type { ActorLogic, Snapshot } from 'xstate';
 import { type AutoShutdown, type ChildSpec, checkChildSpecs, type Strategy } from './child-spec.ts';
 import { type End, Engine, engineOf } from './engine.ts';
 import { checkFlags, type Flags } from './flags.ts';
+import { handlesExit } from './graceful.ts';
 import type { SupervisorEvent } from './messages.ts';
 import type { Registry } from './registry.ts';
 import type { Report, ReportHandler } from './report.ts';
@@ -40,6 +41,8 @@ export interface SupervisorOptions<Input = unknown> extends CommonOptions {
 }
 
 export interface DynamicSupervisorOptions extends CommonOptions {
+  /** When the end of significant children ends the supervisor. Default `never`. */
+  readonly autoShutdown?: AutoShutdown;
   /** Children at the same time, restarting ones included. Integer >= 0, default Infinity; 0 admits none. */
   readonly maxChildren?: number;
 }
@@ -64,9 +67,10 @@ export function supervisor<Input = unknown>(options: SupervisorOptions<Input>): 
  * @throws AgentError `ERR_CHILD_SPEC`
  */
 export function dynamicSupervisor<Input = unknown>(options: DynamicSupervisorOptions): SupervisorLogic<Input> {
-  const { id, intensity = 1, periodMs = 5_000, maxChildren = Number.POSITIVE_INFINITY } = options;
+  const { id, intensity = 1, periodMs = 5_000, autoShutdown = 'never' } = options;
+  const { maxChildren = Number.POSITIVE_INFINITY } = options;
   const strategy = 'one_for_one';
-  const flags = checkFlags({ id, dynamic: true, strategy, intensity, periodMs, autoShutdown: 'never', maxChildren });
+  const flags = checkFlags({ id, dynamic: true, strategy, intensity, periodMs, autoShutdown, maxChildren });
   return supervisorLogic(flags, options, () => [], { id });
 }
 
@@ -79,7 +83,7 @@ function supervisorLogic<Input>(
   // The class has every field of xstate's snapshot union; tsc cannot see that its status decides the other two.
   const show = (engine: Engine, end?: End | 'stopped') =>
     new SupervisorSnapshot(engine, end) as SupervisorSnapshot & Snapshot<unknown>;
-  return {
+  return handlesExit<SupervisorLogic<Input>>({
     config,
     getInitialSnapshot(scope, input) {
       return show(new Engine(scope, { flags, input, children: listFor(input), registry, onReport }));
@@ -107,7 +111,7 @@ function supervisorLogic<Input>(
     },
     // What runs cannot be written down: timers and mailboxes are lost with it. Checkpoints are the way to keep state.
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
-  };
+  });
 }
 
 /** A parallel chart with a region per child, for inspectors that draw what they find in `config`. */

@@ -9,6 +9,7 @@ export type AnyActorSystem = AnyActorRef['system'];
 interface ActorInternals {
   /** 0 not started, 1 running, 2 stopped. */
   readonly _processingStatus: number;
+  readonly observers: Set<{ complete?: () => void }>;
   readonly eventListeners: Map<string, { readonly size: number }>;
   _stop(): void;
   _stopProcedure(): void;
@@ -67,6 +68,14 @@ export function stopActor(ref: AnyActorRef): void {
 export function forceStop(ref: AnyActorRef): void {
   internals(ref)._stopProcedure();
   internals(ref)._complete();
+}
+
+/**
+ * Runs `fn` when the observers of an actor that is being stopped have been told. By then it takes no subscriptions any
+ * more, and xstate tells its parent nothing, so the list of its observers is the only place left.
+ */
+export function afterObservers(ref: AnyActorRef, fn: () => void): void {
+  internals(ref).observers.add({ complete: fn });
 }
 
 /** Does anybody listen to emitted events? Spares building reports that nobody reads. */

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { SimpleEnergyVad } from '../../../src/audio/energy-vad.ts';
+import { nextLoopTurn } from '../../../src/clock.ts';
+import type { Vad, VadEdge, VadOpenOptions, VadStream } from '../../../src/providers/vad.ts';
+import { vadConformance } from '../../../src/testing/conformance/vad.ts';
+import { syntheticVoice, toInt16 } from '../../providers/local/synthetic-voice.ts';
+
+const speech = toInt16(syntheticVoice(16 * 1500));
+const options = { speech, settle: nextLoopTurn, maxSettles: 20 };
+
+describe('the level detector keeps the contract', () => {
+  for (const { rule, run } of vadConformance(() => new SimpleEnergyVad(), options)) it(rule, run);
+});
+
+/** The level detector with one promise broken. */
+function broken(change: (open: VadOpenOptions, make: (options: VadOpenOptions) => VadStream) => VadStream): Vad {
+  const inner = new SimpleEnergyVad();
+  return { label: 'broken', open: (given) => change(given, (changed) => inner.open(changed)) };
+}
+
+const shifted = (edge: VadEdge): VadEdge =>
+  edge.type === 'started' ? { ...edge, startedAtMs: edge.startedAtMs - 1_000_000 } : edge;
+
+const villains: readonly (readonly [string, Vad])[] = [
+  ['forgets the origin', broken((given, make) => make({ ...given, report: (edge) => given.report(shifted(edge)) }))],
+  ['ignores that the user speaks', broken((given, make) => make({ ...given, speaking: false }))],
+  [
+    'never reports sustained',
+    broken((given, make) => make({ ...given, report: (edge) => edge.type !== 'sustained' && given.report(edge) })),
+  ],
+  [
+    'reports twice',
+    broken((given, make) =>
+      make({
+        ...given,
+        report: (edge) => {
+          given.report(edge);
+          given.report(edge);
+        },
+      }),
+    ),
+  ],
+  ['hears on after close', broken((given, make) => ({ write: make(given).write, close: () => undefined }))],
+  ['does not heed the signal', broken((given, make) => make({ ...given, signal: new AbortController().signal }))],
+  [
+    'throws at odd frames',
+    broken((given, make) => {
+      const stream = make(given);
+      const write: VadStream['write'] = (frame) => {
+        if (frame.samples.length % 16 !== 0) throw new Error('odd');
+        stream.write(frame);
+      };
+      return { ...stream, write };
+    }),
+  ],
+  [
+    'speaks out of silence',
+    broken((given, make) => {
+      given.report({ type: 'started', startedAtMs: given.originMs });
+      return make(given);
+    }),
+  ],
+];
+
+it.each(villains)('a detector that %s breaks a rule', async (_, villain) => {
+  const outcomes = await Promise.allSettled(vadConformance(() => villain, options).map(({ run }) => run()));
+  expect(outcomes.map(({ status }) => status)).toContain('rejected');
+});

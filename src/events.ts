@@ -64,6 +64,8 @@ export interface Levels {
   /** A user item was committed and is still unanswered. */
   readonly owed: boolean;
   readonly sttFailed: boolean;
+  /** The loudspeaker is worth pausing. */
+  readonly canPause: boolean;
   readonly turn: TurnLevel | null;
 }
 

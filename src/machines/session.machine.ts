@@ -8,7 +8,6 @@ export interface SessionSettings {
   readonly interruptionEnabled: boolean;
   readonly interruptionMinWords: number;
   readonly falseInterruptionMs: number;
-  readonly sinkCanPause: boolean;
   readonly connectDeadlineMs: number;
   readonly processingDeadlineMs: number;
   readonly interruptedDeadlineMs: number;
@@ -63,7 +62,7 @@ export const sessionMachine = setup({
     context: {} as SessionContext,
     events: {} as SessionEvent,
     output: {} as { exit: 'normal'; reason: string },
-    tags: {} as 'rest' | 'working',
+    tags: {} as 'rest' | 'working' | 'watched',
   },
   delays: {
     connecting: ({ context }) => context.settings.connectDeadlineMs,
@@ -90,7 +89,7 @@ export const sessionMachine = setup({
     isDialogueIdle: stateIn({ active: { dialogue: 'idle' } }),
     isDialogueBusy: not(stateIn({ active: { dialogue: 'idle' } })),
     isReplying: stateIn({ active: { dialogue: 'replying' } }),
-    isNotReplying: not(stateIn({ active: { dialogue: 'replying' } })),
+    isTurnless: not(stateIn({ active: { dialogue: 'replying' } })),
     hasRequest: ({ context: { levels } }) => levels.requests > 0,
     hasSpeechToProcess: ({ context: { levels } }) => levels.openWords > 0 || levels.finalsOutstanding > 0,
     hasNothingToProcess: ({ context: { levels } }) => levels.openWords === 0 && levels.finalsOutstanding === 0,
@@ -101,7 +100,7 @@ export const sessionMachine = setup({
     isLossWorthAnApology: ({ context: { levels } }) => levels.sttFailed || levels.endedSustained,
     hasCancelledTurn: ({ context: { levels } }) => levels.turn !== null && levels.turn.cancelled !== null,
     hasOpenTurn: ({ context: { levels } }) => levels.turn !== null,
-    hasNoTurn: ({ context: { levels } }) => levels.turn === null,
+    isTurnOver: ({ context: { levels } }) => levels.turn === null,
     isOpenTurn: isAboutOpenTurn,
     isTurnDone: endedAs('completed', 'empty', 'interrupted'),
     isTurnLost: endedAs('failed', 'crashed'),
@@ -115,8 +114,8 @@ export const sessionMachine = setup({
     isInterruptible: isAllowedToInterrupt,
     isInterruptibleBySpeech: (args) => args.context.levels.sustained && isAllowedToInterrupt(args),
     isPausable: (args) => {
-      const { settings, levels } = args.context;
-      if (!settings.sinkCanPause || levels.openWords + levels.partialWords > 0) return false;
+      const { levels } = args.context;
+      if (!levels.canPause || levels.openWords + levels.partialWords > 0) return false;
       return levels.turn?.phase === 'speaking' && isAllowedToInterrupt(args);
     },
     isAnswerStale: ({ context: { levels } }) =>
@@ -126,7 +125,8 @@ export const sessionMachine = setup({
     isResponding: ({ context: { levels } }) => levels.turn?.phase === 'responding',
     isPaused: ({ context: { levels } }) => levels.turn?.phase === 'paused',
     isTurnWaiting: ({ context: { levels } }) => levels.turn?.held === true || levels.turn?.phase === 'paused',
-    isSettled: ({ context: { levels } }) => levels.turn === null && levels.finalsOutstanding === 0,
+    isSettled: ({ context: { levels } }) =>
+      levels.turn === null && !levels.userSpeaking && levels.finalsOutstanding === 0,
   },
   actions: {
     // These three mirror what an effect of the same row did to the ledger, until the next event brings a fresh reading.
@@ -157,6 +157,7 @@ export const sessionMachine = setup({
     giveUpUtterances: effectSlot('giveUpUtterances'),
     commitPartials: effectSlot('commitPartials'),
     commitRest: effectSlot('commitRest'),
+    announceResume: effectSlot('announceResume'),
     resendSustained: effectSlot('resendSustained'),
   },
 }).createMachine({
@@ -197,6 +198,7 @@ export const sessionMachine = setup({
             // actions have not changed yet.
             resuming: {
               tags: 'working',
+              entry: 'announceResume',
               exit: 'resendSustained',
               after: { resuming: 'next' },
               on: {
@@ -278,7 +280,7 @@ export const sessionMachine = setup({
               },
             },
             replying: {
-              tags: 'working',
+              tags: ['working', 'watched'],
               initial: 'routing',
               always: { guard: 'isAnswerStale', target: 'interrupted' },
               on: {
@@ -351,7 +353,7 @@ export const sessionMachine = setup({
               after: {
                 interrupted: { target: 'next', actions: ['killTurn', 'settleTurn', 'forgetTurn'] },
               },
-              always: { guard: 'hasNoTurn', target: 'next' },
+              always: { guard: 'isTurnOver', target: 'next' },
               on: {
                 'child.down': {
                   guard: 'isOpenTurn',
@@ -402,7 +404,7 @@ export const sessionMachine = setup({
             resting: { tags: 'rest', always: { guard: 'isReplying', target: 'watching' } },
             watching: {
               tags: 'working',
-              always: { guard: 'isNotReplying', target: 'resting' },
+              always: { guard: 'isTurnless', target: 'resting' },
               after: {
                 backstop: [
                   { guard: 'isTurnWaiting', target: 'watching', reenter: true },

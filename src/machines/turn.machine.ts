@@ -84,10 +84,7 @@ export const turnMachine = setup({
   id: 'turn',
   context: ({ input }) => ({ ...input }),
   initial: 'live',
-  output: ({ self }) => {
-    const { value } = self.getSnapshot() as { value: unknown }; // a final state of this chart; its name is the outcome
-    return { outcome: (typeof value === 'string' ? value : 'failed') as TurnOutcome };
-  },
+  output: ({ event }) => event.output as { outcome: TurnOutcome }, // the output of the final state that was reached
   states: {
     live: {
       type: 'parallel',
@@ -216,11 +213,26 @@ export const turnMachine = setup({
         },
       },
     },
-    completed: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'completed' } } },
-    empty: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'empty' } } },
-    interrupted: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'interrupted' } } },
-    abandoned: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'abandoned' } } },
-    failed: { type: 'final', entry: { type: 'recordOutcome', params: { outcome: 'failed' } } },
+    completed: {
+      type: 'final',
+      entry: { type: 'recordOutcome', params: { outcome: 'completed' } },
+      output: { outcome: 'completed' },
+    },
+    empty: {
+      type: 'final',
+      entry: { type: 'recordOutcome', params: { outcome: 'empty' } },
+      output: { outcome: 'empty' },
+    },
+    interrupted: {
+      type: 'final',
+      entry: { type: 'recordOutcome', params: { outcome: 'interrupted' } },
+      output: { outcome: 'interrupted' },
+    },
+    failed: {
+      type: 'final',
+      entry: { type: 'recordOutcome', params: { outcome: 'failed' } },
+      output: { outcome: 'failed' },
+    },
   },
 });
 

@@ -1,0 +1,135 @@
+// One step of a reply: the model's stream becomes text for the voice and recorded tool calls.
+import type { AudioFrame } from '../audio/frame.ts';
+import type { TextWriter } from '../audio/output-link.ts';
+import { AgentError, toAgentError } from '../errors.ts';
+import type { ChatChunk, ChatMessage, ChatTool, Llm } from '../providers/llm.ts';
+
+/** What one step works with; read from the ledger when the step begins. */
+export interface RespondScope {
+  readonly llm: Llm;
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly ChatTool[];
+  readonly writer: TextWriter;
+  now(): number;
+  /** Opens the history item of this step's text and returns its id. */
+  beginItem(): string;
+  /** The text so far, for the history and for the next attempt. */
+  onText(piece: string): void;
+  /** Records a call; returns false for one that was recorded before. */
+  onCall(call: { readonly callId: string; readonly name: string; readonly arguments: string }): boolean;
+  onUsage(inputTokens: number, outputTokens: number): void;
+  /** First text or call, then at most two a second. */
+  onProgress(isFirst: boolean): void;
+  onEnd(text: string): void;
+}
+
+/** Ready-made text: `say`, the fallback, with its audio when that was made beforehand. */
+export interface ReciteScope extends Pick<RespondScope, 'writer' | 'beginItem' | 'onText' | 'onEnd'> {
+  readonly text: string;
+  readonly frames: readonly AudioFrame[] | undefined;
+}
+
+const PROGRESS_EVERY_MS = 500;
+
+/** Returns the number of tool calls that were recorded. */
+export async function respond(scope: RespondScope, isLastStep: boolean, signal: AbortSignal): Promise<number> {
+  let itemId: string | null = null;
+  let text = '';
+  let calls = 0;
+  let progressAtMs = Number.NEGATIVE_INFINITY;
+  const progress = () => {
+    const now = scope.now();
+    if (now - progressAtMs < PROGRESS_EVERY_MS) return;
+    scope.onProgress(progressAtMs === Number.NEGATIVE_INFINITY);
+    progressAtMs = now;
+  };
+  const { llm, messages, tools } = scope;
+  const toolChoice = isLastStep || tools.length === 0 ? 'none' : 'auto';
+  for await (const chunk of untilAborted(() => llm.chat({ messages, tools, toolChoice, signal }), llm.label, signal)) {
+    switch (chunk.type) {
+      case 'text': {
+        const piece = String(chunk.text).toWellFormed();
+        if (piece === '') break;
+        if (itemId === null) {
+          itemId = scope.beginItem();
+          scope.writer.begin(itemId);
+        }
+        text += piece;
+        scope.onText(piece);
+        scope.writer.write(piece);
+        progress();
+        break;
+      }
+      case 'toolCall':
+        if (toolChoice === 'none') break;
+        if (scope.onCall(callOf(chunk))) calls++;
+        progress();
+        break;
+      case 'usage':
+        scope.onUsage(chunk.inputTokens, chunk.outputTokens);
+        break;
+    }
+  }
+  if (itemId !== null) {
+    scope.writer.end();
+    scope.onEnd(text);
+  }
+  return calls;
+}
+
+/** Hands ready-made text, or its ready-made audio, to the output link. */
+export function recite({ text, frames, writer, beginItem, onText, onEnd }: ReciteScope): void {
+  const spoken = text.toWellFormed();
+  const itemId = beginItem();
+  onText(spoken);
+  if (frames !== undefined) {
+    writer.play(itemId, spoken, frames);
+  } else {
+    writer.begin(itemId);
+    writer.write(spoken);
+    writer.end();
+  }
+  onEnd(spoken);
+}
+
+function callOf(chunk: Extract<ChatChunk, { type: 'toolCall' }>): { callId: string; name: string; arguments: string } {
+  return { callId: String(chunk.callId), name: String(chunk.name), arguments: String(chunk.arguments) };
+}
+
+/** Iterates a stream that may ignore its signal, hang or throw; ends at once when the signal aborts. */
+async function* untilAborted(
+  open: () => AsyncIterable<ChatChunk>,
+  label: string,
+  signal: AbortSignal,
+): AsyncGenerator<ChatChunk, void> {
+  let stop = () => {};
+  const aborted = new Promise<'aborted'>((resolve) => {
+    stop = () => resolve('aborted');
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  let iterator: AsyncIterator<ChatChunk> | undefined;
+  try {
+    iterator = open()[Symbol.asyncIterator]();
+    while (!signal.aborted) {
+      const step = await Promise.race([iterator.next(), aborted]);
+      if (step === 'aborted' || step.done === true) return;
+      if (typeof step.value !== 'object' || step.value === null)
+        throw new AgentError('ERR_PROVIDER', `${label} sent a chunk that is not an object`);
+      yield step.value;
+    }
+  } catch (error) {
+    throw toAgentError(error, 'ERR_PROVIDER', `${label} failed`);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    // Not awaited: a stream that ignores its end must not hold the turn.
+    if (signal.aborted) abandon(iterator);
+  }
+}
+
+function abandon(iterator: AsyncIterator<unknown> | undefined): void {
+  try {
+    Promise.resolve(iterator?.return?.()).catch(() => {});
+  } catch {
+    // A stream that throws when it is let go has nothing left to say.
+  }
+}

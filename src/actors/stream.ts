@@ -1,0 +1,67 @@
+// Callback logic that cannot hurt its host: late throws and rejections become one failure event, cleanup runs once.
+import { type CallbackActorLogic, type EventObject, fromCallback, type NonReducibleUnknown } from 'xstate';
+import type { Clock } from '../clock.ts';
+
+export interface StreamIo<Event extends EventObject> {
+  /** Aborted when the actor is stopped. */
+  readonly signal: AbortSignal;
+  /** To the chart that invoked the stream; silent after the stop. */
+  report(event: Event): void;
+  /** The stream is broken; the first call wins. */
+  fail(error: unknown): void;
+  /** Wraps a callback given to code that is not ours: a throw inside it fails the stream. */
+  guard<A extends readonly unknown[]>(fn: (...args: A) => void): (...args: A) => void;
+  /** The clock for code that is not ours: a throw inside a timer fails the stream instead of the process. */
+  guardClock(clock: Clock): Clock;
+}
+
+/**
+ * A stream actor. `open` may throw: that is a crash, the supervisor's affair. What it returns is called once at the end.
+ * @param failure the event that tells the chart that the stream broke
+ */
+export function streamLogic<Event extends EventObject, Input extends NonReducibleUnknown>(
+  failure: Event,
+  onError: (input: Input, error: unknown) => void,
+  open: (input: Input, io: StreamIo<Event>) => () => void,
+): CallbackActorLogic<Event, Input> {
+  return fromCallback<Event, Input>(({ input, sendBack }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const report = (event: Event) => {
+      if (!signal.aborted) sendBack(event);
+    };
+    let hasFailed = false;
+    const fail = (error: unknown) => {
+      if (hasFailed || signal.aborted) return;
+      hasFailed = true;
+      onError(input, error);
+      report(failure);
+    };
+    const guard =
+      <A extends readonly unknown[]>(fn: (...args: A) => void) =>
+      (...args: A) => {
+        if (signal.aborted) return;
+        try {
+          fn(...args);
+        } catch (error) {
+          fail(error);
+        }
+      };
+    const guardClock = (clock: Clock): Clock => ({
+      now: () => clock.now(),
+      wallNow: () => clock.wallNow(),
+      setTimeout: (fn, delayMs) => clock.setTimeout(guard(fn), delayMs),
+      clearTimeout: (handle) => clock.clearTimeout(handle),
+      isVirtual: clock.isVirtual,
+    });
+    const close = open(input, { signal, report, fail, guard, guardClock });
+    return () => {
+      controller.abort();
+      try {
+        close();
+      } catch (error) {
+        onError(input, error);
+      }
+    };
+  });
+}

@@ -1,0 +1,87 @@
+// Gives the text that waits in the output link to a voice, one stream per segment, and its audio back to the link.
+import type { AudioWriter, TextReader } from '../audio/output-link.ts';
+import type { Clock } from '../clock.ts';
+import type { PipelineEvent } from '../events.ts';
+import type { Tts, TtsResult, TtsStream } from '../providers/tts.ts';
+import type { StreamIo } from './stream.ts';
+
+export interface SynthesizeDeps {
+  readonly tts: Tts;
+  readonly voice: string | undefined;
+  readonly clock: Clock;
+  /** OutputLink.attachVoice. */
+  attach(reader: TextReader): AudioWriter;
+}
+
+export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): () => void {
+  const clock = io.guardClock(deps.clock);
+  let stream: TtsStream | null = null;
+  let controller = new AbortController();
+  let writer: AudioWriter | null = null;
+
+  const close = () => {
+    controller.abort();
+    const closing = stream;
+    stream = null;
+    closing?.close();
+  };
+
+  const report = (segment: number, result: TtsResult) => {
+    switch (result.type) {
+      case 'audio':
+        writer?.audio(segment, result.frame);
+        io.report({ type: 'pipeline.progressed' });
+        return;
+      case 'mark':
+        writer?.mark(segment, result.chars);
+        return;
+      case 'done':
+        writer?.done(segment);
+        io.report({ type: 'pipeline.rested' });
+        return;
+    }
+  };
+
+  const begin = (segment: number) => {
+    close();
+    controller = new AbortController();
+    const { signal } = controller;
+    stream = deps.tts.open({
+      voice: deps.voice,
+      clock,
+      signal,
+      report: io.guard((result) => {
+        if (!signal.aborted) report(segment, result);
+      }),
+      fail: (error) => {
+        if (!signal.aborted) io.fail(error);
+      },
+      ready: () => writer?.ready(segment) ?? Promise.resolve(),
+    });
+  };
+
+  // A segment that waits is given inside attach, before the writer is known; it is begun right after.
+  let waiting: (() => void)[] | null = [];
+  const orLater = <A extends readonly unknown[]>(fn: (...args: A) => void) =>
+    io.guard((...args: A) => {
+      if (waiting === null) fn(...args);
+      else waiting.push(() => fn(...args));
+    });
+  writer = deps.attach({
+    begin: orLater(begin),
+    write: orLater((text) => {
+      io.report({ type: 'pipeline.busied' });
+      stream?.write(text);
+    }),
+    end: orLater(() => stream?.flush()),
+    cancel: orLater(() => {
+      close();
+      io.report({ type: 'pipeline.rested' });
+    }),
+  });
+  io.report({ type: 'pipeline.opened' });
+  const queued = waiting;
+  waiting = null;
+  for (const run of queued) io.guard(run)();
+  return close;
+}

@@ -1,0 +1,294 @@
+// From the microphone to the detectors: one time base in samples, pre-roll, and every open utterance on tape until its
+// final is in the ledger. Survives the crash of every part around it; an older epoch is not listened to.
+import type { Clock } from '../clock.ts';
+import { type AudioFrame, INPUT_FORMAT } from './frame.ts';
+import { FrameConverter } from './frame-converter.ts';
+import type { VadEdge } from './segmenter.ts';
+import { Tape } from './tape.ts';
+
+/** Told synchronously; the ledger is written inside, before anybody else hears of it. */
+export interface InputLinkEvents {
+  /** Returns the id of the new utterance. */
+  started(startedAtMs: number): number;
+  sustained(): void;
+  ended(lastVoiceAtMs: number): void;
+  discarded(): void;
+  /** Microphone audio; at most two calls a second. */
+  received(sizeBytes: number, durationMs: number): void;
+  refused(error: unknown): void;
+}
+
+export interface VadReader {
+  write(frame: AudioFrame): void;
+}
+
+export interface SttReader {
+  begin(utterance: number): void;
+  write(frame: AudioFrame): void;
+  end(utterance: number): void;
+  discard(utterance: number): void;
+}
+
+export interface InputLinkOptions {
+  readonly clock: Clock;
+  readonly events: InputLinkEvents;
+  /** After this much of one utterance its end is forced and the next one begins; nothing is dropped. Default 60 000. */
+  readonly longestUtteranceMs?: number;
+}
+
+/** A source that sends nothing for this long, in mid-speech, is taken to be silent. */
+const GAP_MS = 300;
+const GAP_FILL_MS = 100;
+const RECEIVED_EVERY_MS = 500;
+const RATE = INPUT_FORMAT.sampleRateHz;
+/** What the tape adds before the start of an utterance; not wanted behind words that are already known. */
+const LEAD_IN_SAMPLES = 0.2 * RATE;
+
+interface TapedUtterance {
+  readonly id: number;
+  readonly startSample: number;
+  isEnded: boolean;
+}
+
+export class InputLink {
+  readonly #clock: Clock;
+  readonly #events: InputLinkEvents;
+  readonly #longestSamples: number;
+  readonly #tape = new Tape();
+  #converter = new FrameConverter();
+  #sourceEpoch = 0;
+  #vadEpoch = 0;
+  #sttEpoch = 0;
+  #vad: VadReader | null = null;
+  #stt: SttReader | null = null;
+  /** Clock time of sample 0; moves when the source paused. */
+  #originMs: number | null = null;
+  #utterances: TapedUtterance[] = [];
+  /** Voice goes on after the host ended the utterance: becomes an utterance of its own if it lasts. */
+  #limboSinceMs: number | null = null;
+  #gapTimer: unknown;
+  #lastFrameAtMs = 0;
+  #receivedBytes = 0;
+  #receivedSinceMs = 0;
+  #isClosed = false;
+
+  constructor(options: InputLinkOptions) {
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.#longestSamples = ((options.longestUtteranceMs ?? 60_000) * RATE) / 1000;
+  }
+
+  /** Any rate, mono or stereo. A bad frame is refused and counted; it never throws. */
+  attachSource(): (frame: AudioFrame) => void {
+    const epoch = ++this.#sourceEpoch;
+    this.#converter = new FrameConverter();
+    return (frame) => {
+      if (epoch !== this.#sourceEpoch || this.#isClosed) return;
+      let converted: AudioFrame;
+      try {
+        converted = this.#converter.convert(frame);
+      } catch (error) {
+        this.#events.refused(error);
+        return;
+      }
+      this.#count(frame);
+      this.#write(converted);
+    };
+  }
+
+  /** A new detector starts as speaking when an utterance is open, and hears what comes from now on. */
+  attachVad(reader: VadReader): {
+    readonly originMs: number;
+    readonly speaking: boolean;
+    report(edge: VadEdge): void;
+  } {
+    const epoch = ++this.#vadEpoch;
+    const startSample = this.#tape.position;
+    const originMs = this.#nowOfTape();
+    // The detector counts from its own origin; ours moves when the source pauses.
+    const toClock = (atMs: number) => (this.#originMs ?? originMs) + (startSample * 1000) / RATE + (atMs - originMs);
+    this.#vad = reader;
+    return {
+      originMs,
+      speaking: this.#open() !== undefined || this.#limboSinceMs !== null,
+      report: (edge) => {
+        if (epoch === this.#vadEpoch && !this.#isClosed) this.#onEdge(edge, toClock);
+      },
+    };
+  }
+
+  /** A new recogniser first gets every utterance that lacks a final, from its first sample, then goes on live. */
+  attachStt(reader: SttReader): { readonly isCurrent: () => boolean } {
+    const epoch = ++this.#sttEpoch;
+    this.#stt = reader;
+    for (const utterance of this.#utterances) {
+      reader.begin(utterance.id);
+      this.#tape.replay(utterance.id, (frame) => reader.write(frame));
+      if (utterance.isEnded) reader.end(utterance.id);
+    }
+    return { isCurrent: () => epoch === this.#sttEpoch };
+  }
+
+  /** The final is in the ledger: the audio is no longer needed. */
+  release(utterance: number): void {
+    this.#utterances = this.#utterances.filter(({ id }) => id !== utterance);
+    this.#tape.release(utterance);
+  }
+
+  /** Words of the open utterance so far are in the ledger: a restarted recogniser begins behind them. */
+  trim(utterance: number): void {
+    if (this.#open()?.id !== utterance) return;
+    this.#tape.release(utterance);
+    this.#tape.openUtterance(utterance, this.#tape.position + LEAD_IN_SAMPLES);
+  }
+
+  /** Throws utterances away; their finals will not be asked for. */
+  discard(utterances: readonly number[]): void {
+    for (const id of utterances) {
+      this.#stt?.discard(id);
+      this.release(id);
+    }
+  }
+
+  /** Ends the open utterance now. Voice that goes on becomes a new one. */
+  forceEnd(): void {
+    if (this.#open() === undefined) return;
+    const nowMs = this.#nowOfTape();
+    this.#end(nowMs);
+    this.#limboSinceMs = nowMs;
+  }
+
+  get hasWork(): boolean {
+    return this.#utterances.length > 0;
+  }
+
+  /** Samples kept for utterances without a final, plus the pre-roll. */
+  get heldSamples(): number {
+    return this.#tape.heldSamples;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#clock.clearTimeout(this.#gapTimer);
+    this.#gapTimer = undefined;
+    this.#vad = null;
+    this.#stt = null;
+    for (const { id } of this.#utterances) this.#tape.release(id);
+    this.#utterances = [];
+  }
+
+  #write(frame: AudioFrame): void {
+    if (frame.samples.length === 0) return;
+    const now = this.#clock.now();
+    this.#lastFrameAtMs = now;
+    this.#anchor(now, frame.samples.length);
+    this.#tape.write(frame);
+    const open = this.#open();
+    if (open !== undefined) this.#stt?.write(frame);
+    this.#vad?.write(frame);
+    if (open !== undefined && this.#tape.position - open.startSample >= this.#longestSamples && !open.isEnded)
+      this.#split();
+    this.#watchGap();
+  }
+
+  /** Sample time may not run ahead of the clock, nor lag behind it by more than a gap. */
+  #anchor(nowMs: number, incoming: number): void {
+    const endMs = nowMs - ((this.#tape.position + incoming) * 1000) / RATE;
+    if (this.#originMs === null || endMs < this.#originMs || endMs > this.#originMs + GAP_MS) this.#originMs = endMs;
+  }
+
+  /** A source that stops in mid-speech (mute, loss) must not keep the utterance open: silence is written for it. */
+  #watchGap(): void {
+    if (this.#gapTimer !== undefined || (this.#open() === undefined && this.#limboSinceMs === null)) return;
+    const dueMs = this.#lastFrameAtMs + GAP_MS - this.#clock.now();
+    this.#gapTimer = this.#clock.setTimeout(() => this.#fillGap(), Math.max(GAP_FILL_MS, dueMs));
+  }
+
+  #fillGap(): void {
+    this.#gapTimer = undefined;
+    if (this.#isClosed || this.#open() === undefined) return;
+    const missingMs = this.#clock.now() - this.#nowOfTape();
+    const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS;
+    if (isSilent && missingMs >= 1) {
+      const lastFrameAtMs = this.#lastFrameAtMs;
+      this.#write({ samples: new Int16Array(Math.floor((missingMs * RATE) / 1000)), ...INPUT_FORMAT });
+      this.#lastFrameAtMs = lastFrameAtMs;
+    }
+    this.#watchGap();
+  }
+
+  #onEdge(edge: VadEdge, toClock: (atMs: number) => number): void {
+    switch (edge.type) {
+      case 'started':
+        if (this.#open() === undefined) this.#begin(toClock(edge.startedAtMs));
+        return;
+      case 'sustained':
+        if (this.#open() !== undefined) this.#events.sustained();
+        return;
+      case 'ended': {
+        const since = this.#limboSinceMs;
+        const lastVoiceAtMs = toClock(edge.lastVoiceAtMs);
+        this.#limboSinceMs = null;
+        if (this.#open() !== undefined) this.#end(lastVoiceAtMs);
+        else if (since !== null && lastVoiceAtMs > since) {
+          this.#begin(since);
+          this.#end(lastVoiceAtMs);
+        }
+        return;
+      }
+      case 'discarded': {
+        this.#limboSinceMs = null;
+        const open = this.#open();
+        if (open === undefined) return;
+        this.#stt?.discard(open.id);
+        this.release(open.id);
+        this.#events.discarded();
+        return;
+      }
+    }
+  }
+
+  #begin(startedAtMs: number): void {
+    const id = this.#events.started(startedAtMs);
+    const startSample = Math.max(0, Math.round(((startedAtMs - (this.#originMs ?? startedAtMs)) * RATE) / 1000));
+    this.#tape.openUtterance(id, startSample);
+    this.#utterances.push({ id, startSample, isEnded: false });
+    this.#stt?.begin(id);
+    this.#tape.replay(id, (frame) => this.#stt?.write(frame));
+    this.#watchGap();
+  }
+
+  #end(lastVoiceAtMs: number): void {
+    const open = this.#open();
+    if (open === undefined) return;
+    open.isEnded = true;
+    this.#tape.endUtterance(open.id, this.#tape.position);
+    this.#events.ended(lastVoiceAtMs);
+    this.#stt?.end(open.id);
+  }
+
+  #split(): void {
+    const nowMs = this.#nowOfTape();
+    this.#end(nowMs);
+    this.#begin(nowMs);
+  }
+
+  #open(): TapedUtterance | undefined {
+    const last = this.#utterances.at(-1);
+    return last?.isEnded === false ? last : undefined;
+  }
+
+  #nowOfTape(): number {
+    return this.#originMs === null ? this.#clock.now() : this.#originMs + (this.#tape.position * 1000) / RATE;
+  }
+
+  #count(frame: AudioFrame): void {
+    const now = this.#clock.now();
+    if (this.#receivedBytes === 0) this.#receivedSinceMs = now;
+    this.#receivedBytes += frame.samples.byteLength;
+    const durationMs = now - this.#receivedSinceMs;
+    if (durationMs < RECEIVED_EVERY_MS) return;
+    this.#events.received(this.#receivedBytes, durationMs);
+    this.#receivedBytes = 0;
+  }
+}

@@ -1,0 +1,60 @@
+// The public surface of livekitex-agent.
+
+export { SimpleEnergyVad } from './audio/energy-vad.ts';
+export {
+  type AudioFormat,
+  type AudioFrame,
+  durationMsOf,
+  frameFromBytes,
+  frameFromFloat,
+  INPUT_FORMAT,
+} from './audio/frame.ts';
+export { readWav } from './audio/wav.ts';
+export { WavWriter, writeWav } from './audio/wav-writer.ts';
+export { type Clock, realClock } from './clock.ts';
+export { AgentError, ERRORS, type ErrorCode } from './errors.ts';
+export type {
+  SessionEventMap,
+  SessionEventName,
+  SessionState,
+  TurnLatency,
+  TurnMode,
+  TurnOutcome,
+  UserState,
+} from './events.ts';
+export { type Ids, randomIds, seededIds } from './ids.ts';
+export type { Problem, ProblemHandler } from './observer.ts';
+export type { ChatChunk, ChatMessage, ChatRequest, ChatTool, ChatToolCall, Llm } from './providers/llm.ts';
+export type { Stt, SttCapabilities, SttOpenOptions, SttResult, SttStream } from './providers/stt.ts';
+export type { Tts, TtsCapabilities, TtsOpenOptions, TtsResult, TtsStream } from './providers/tts.ts';
+export type { TurnDetector, TurnDetectorInput } from './providers/turn-detector.ts';
+export type { Vad, VadEdge, VadOpenOptions, VadOptions, VadStream } from './providers/vad.ts';
+export { Agent, type AgentOptions, type AgentState } from './runtime/agent.ts';
+export { AgentSession, type ReplyOptions, type SessionUsage } from './runtime/agent-session.ts';
+export {
+  createRuntime,
+  type Runtime,
+  type RuntimeOptions,
+  type SessionStartOptions,
+} from './runtime/create-runtime.ts';
+export type { ChatItem } from './runtime/ledger.ts';
+export type { SessionOptionsInput } from './runtime/session-options.ts';
+export type { SpeechHandle, SpeechResult } from './runtime/speech-handle.ts';
+export {
+  defineTool,
+  globalTools,
+  RunContext,
+  type Tool,
+  type ToolDefinition,
+  ToolError,
+  ToolRegistry,
+  tool,
+} from './tools/index.ts';
+export { LoopbackTransport, type PlayedAudio } from './transports/loopback/index.ts';
+export type {
+  AudioSink,
+  Transport,
+  TransportConnection,
+  TransportEvent,
+  TransportOpenOptions,
+} from './transports/transport.ts';

@@ -1,0 +1,221 @@
+// The handle of one call: what a host may ask of it and hear from it. The call itself runs in the supervision tree.
+import type { AnyActorRef } from 'xstate';
+import { AgentError } from '../errors.ts';
+import type { SessionEventName, SessionState } from '../events.ts';
+import type { Agent } from './agent.ts';
+import type { AnySessionListener, EventHub, SessionListener } from './event-hub.ts';
+import type { ChatItem, ReplyRequest } from './ledger.ts';
+import type { SessionScope } from './session-scope.ts';
+import type { SpeechHandle } from './speech-handle.ts';
+import { checkText } from './text-input.ts';
+
+export interface ReplyOptions {
+  /** Added to the agent's instructions for this reply only. */
+  readonly instructions?: string;
+  /** May the user stop it by speaking or typing? Default true. */
+  readonly allowInterruptions?: boolean;
+}
+
+/** What the runtime does for a session. */
+export interface SessionHost {
+  /** Starts the tree. Resolves when the transport is up; rejects when it cannot be reached. */
+  start(session: AgentSession): Promise<SessionScope>;
+  /** Kills what is left of a session that did not close in time. */
+  kill(sessionId: string): void;
+}
+
+export interface SessionUsage {
+  readonly modelCalls: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+export class AgentSession {
+  readonly sessionId: string;
+  readonly #hub: EventHub;
+  readonly #host: SessionHost;
+  #agent: Agent;
+  #scope: SessionScope | null = null;
+  #starting: Promise<void> | null = null;
+  #stopped: { readonly reason: string } | null = null;
+  #whenStopped: Promise<{ readonly reason: string }>;
+  #tellStopped: (end: { readonly reason: string }) => void = () => {};
+
+  constructor(options: {
+    readonly sessionId: string;
+    readonly agent: Agent;
+    readonly hub: EventHub;
+    readonly host: SessionHost;
+  }) {
+    this.sessionId = options.sessionId;
+    this.#agent = options.agent;
+    this.#hub = options.hub;
+    this.#host = options.host;
+    this.#whenStopped = new Promise((resolve) => {
+      this.#tellStopped = resolve;
+    });
+  }
+
+  get agent(): Agent {
+    return this.#agent;
+  }
+
+  /** The leaf of the session chart; `connecting` before the start. */
+  get state(): SessionState {
+    if (this.#stopped !== null) return this.#scope?.shownState === 'failed' ? 'failed' : 'closed';
+    return this.#scope?.shownState ?? 'connecting';
+  }
+
+  /** What was said, in order; the agent's text is what was heard. */
+  get history(): readonly Readonly<ChatItem>[] {
+    return this.#scope === null ? [] : this.#scope.ledger.items.map((item) => ({ ...item }));
+  }
+
+  get usage(): SessionUsage {
+    return { ...(this.#scope?.usage ?? { modelCalls: 0, inputTokens: 0, outputTokens: 0 }) };
+  }
+
+  /** Counters that tools keep with `context.updateMetrics`. */
+  get metrics(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#scope?.metrics ?? []);
+  }
+
+  /** Data shared with the tools. */
+  get userData(): Map<string, unknown> {
+    return this.#running().userData;
+  }
+
+  /** The actor that runs the session chart, for inspection; a new one after a crash, undefined when the call is over. */
+  get actor(): AnyActorRef | undefined {
+    return this.#scope?.whereis('conversation');
+  }
+
+  /** Listens to an event. Returns a function that stops listening. */
+  on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
+    return this.#hub.on(name, listener);
+  }
+
+  /** Listens to every event. */
+  onAny(listener: AnySessionListener): () => void {
+    return this.#hub.onAny(listener);
+  }
+
+  /**
+   * Connects and begins to listen. Idempotent.
+   * @throws AgentError `ERR_MAX_SESSIONS`, `ERR_TRANSPORT`, `ERR_MODEL_MISSING`, `ERR_CLOSED`
+   */
+  start(): Promise<void> {
+    if (this.#stopped !== null) return Promise.reject(this.#over());
+    this.#starting ??= this.#host.start(this).then(() => {});
+    return this.#starting;
+  }
+
+  /** Speaks `text` as it is. */
+  say(text: string, { allowInterruptions = true }: Omit<ReplyOptions, 'instructions'> = {}): SpeechHandle {
+    return this.#request('say', checkText(text), undefined, allowInterruptions);
+  }
+
+  /** Lets the model speak without being asked by the user. */
+  generateReply({ instructions, allowInterruptions = true }: ReplyOptions = {}): SpeechHandle {
+    return this.#request('reply', '', instructions, allowInterruptions);
+  }
+
+  /**
+   * What the user typed: interrupts the agent and is answered.
+   * @throws AgentError `ERR_TEXT`
+   */
+  sendText(text: string): SpeechHandle {
+    return this.#request('text', checkText(text), undefined, true);
+  }
+
+  /** Stops the agent at once; what was heard stays in the history. */
+  interrupt(): void {
+    this.#scope?.tell({ type: 'turn.interrupt' });
+  }
+
+  /** Ends the user's turn now instead of waiting for silence. */
+  commitTurn(): void {
+    const scope = this.#running();
+    scope.ledger.committed = true;
+    scope.input.forceEnd();
+    scope.tell({ type: 'turn.commit' });
+  }
+
+  /** Forgets what the user said in the present turn. */
+  clearTurn(): void {
+    this.#running().tell({ type: 'turn.clear' });
+  }
+
+  /** Hands the call to another agent; holds from the next reply on. */
+  updateAgent(agent: Agent): void {
+    const scope = this.#running();
+    const before = this.#agent;
+    if (agent === before) return;
+    agent.attach(this);
+    scope.ledger.recordHandoff(before.agentId, agent.agentId);
+    scope.agent = agent;
+    this.#agent = agent;
+    before.detach(this);
+  }
+
+  /** Ends the call: what was said is kept, the reply in progress is cut. Resolves when everything is released. Idempotent. */
+  async close(reason = 'closed by the host'): Promise<{ readonly reason: string }> {
+    const scope = this.#scope;
+    if (this.#stopped !== null) return this.#stopped;
+    if (scope === null) {
+      if (this.#starting !== null) await this.#starting.catch(() => {});
+      if (this.#scope !== null) return this.close(reason);
+      this.stopped(reason);
+      return { reason };
+    }
+    scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
+    if (scope.whereis('conversation') === undefined) this.#host.kill(this.sessionId);
+    else scope.tell({ type: 'session.close' });
+    // The chart bounds this by its own deadline; one second more and the tree is taken down.
+    const limit = scope.clock.setTimeout(
+      () => this.#host.kill(this.sessionId),
+      scope.options.deadlines.closingMs + 1_000,
+    );
+    const end = await this.#whenStopped;
+    scope.clock.clearTimeout(limit);
+    return end;
+  }
+
+  /** Resolves when the session is over, for whatever reason. */
+  get whenStopped(): Promise<{ readonly reason: string }> {
+    return this.#whenStopped;
+  }
+
+  /** Called by the runtime, before the tree starts. */
+  started(scope: SessionScope): void {
+    this.#scope = scope;
+  }
+
+  /** Called by the runtime, once, when the tree is gone. */
+  stopped(reason: string): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = { reason };
+    this.#tellStopped(this.#stopped);
+  }
+
+  #request(
+    kind: ReplyRequest['kind'],
+    text: string,
+    instructions: string | undefined,
+    allowInterruptions: boolean,
+  ): SpeechHandle {
+    return this.#running().request(kind, text, instructions, allowInterruptions);
+  }
+
+  #running(): SessionScope {
+    if (this.#stopped !== null || this.#scope === null) throw this.#over();
+    return this.#scope;
+  }
+
+  #over(): AgentError {
+    const isOver = this.#stopped !== null;
+    return new AgentError('ERR_CLOSED', `session ${this.sessionId} ${isOver ? 'is over' : 'was not started'}`, {
+      fix: isOver ? 'Start a new session' : 'Call `await session.start()` first',
+    });
+  }
+}

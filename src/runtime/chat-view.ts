@@ -1,0 +1,48 @@
+// The history as a model reads it: calls stay beside their outputs, unheard text never existed.
+import type { ChatMessage, ChatToolCall } from '../providers/llm.ts';
+import type { ChatItem } from './ledger.ts';
+
+/**
+ * Messages for the next step. Every tool call has its output right after it, as chat APIs demand: outputs are moved to
+ * their call, and a call without an output is left out.
+ */
+export function messagesOf(instructions: string, items: readonly ChatItem[]): ChatMessage[] {
+  const messages: ChatMessage[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
+  const outputs = new Map<string, Extract<ChatItem, { type: 'toolOutput' }>>();
+  for (const item of items) if (item.type === 'toolOutput') outputs.set(item.callId, item);
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    if (item === undefined) break;
+    if (item.type === 'user') messages.push({ role: 'user', content: item.text });
+    else if (item.type === 'assistant') pushAssistant(messages, item.text);
+    else if (item.type === 'toolCall') {
+      const calls: ChatToolCall[] = [];
+      for (; i < items.length; i++) {
+        const next = items[i];
+        if (next?.type !== 'toolCall' || next.turn !== item.turn) break;
+        if (outputs.has(next.callId)) calls.push({ callId: next.callId, name: next.name, arguments: next.arguments });
+      }
+      i--;
+      pushCalls(messages, calls);
+      for (const { callId } of calls) {
+        const output = outputs.get(callId);
+        if (output === undefined) continue;
+        messages.push({ role: 'tool', callId, name: output.name, content: output.output, isError: output.isError });
+      }
+    }
+  }
+  return messages;
+}
+
+function pushAssistant(messages: ChatMessage[], text: string): void {
+  if (text !== '') messages.push({ role: 'assistant', content: text });
+}
+
+/** Text and calls of one step are one message. */
+function pushCalls(messages: ChatMessage[], calls: readonly ChatToolCall[]): void {
+  if (calls.length === 0) return;
+  const last = messages.at(-1);
+  if (last?.role === 'assistant' && last.toolCalls === undefined)
+    messages[messages.length - 1] = { ...last, toolCalls: calls };
+  else messages.push({ role: 'assistant', content: '', toolCalls: calls });
+}

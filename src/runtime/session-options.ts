@@ -1,0 +1,125 @@
+// What a session may be told, with defaults, ranges and the meaning of zero; checked once, at the edge.
+import { z } from 'zod';
+import type { PipelineSettings } from '../machines/pipeline.machine.ts';
+import type { SessionSettings } from '../machines/session.machine.ts';
+import type { TurnSettings } from '../machines/turn.machine.ts';
+import { parseOptions } from '../options.ts';
+
+const ms = (fallback: number, min = 0) =>
+  z
+    .number({ error: 'must be a number of milliseconds' })
+    .min(min, `must be a number >= ${min}`)
+    .max(86_400_000, 'must be at most one day')
+    .default(fallback);
+
+const deadlines = z.strictObject({
+  /** Transport open -> usable. Then the session fails. */
+  connectMs: ms(15_000, 1),
+  /** End of speech -> final transcript. Then partial words are taken, or the apology is spoken. */
+  transcriptionMs: ms(5_000, 1),
+  /** Request to the model -> first text or tool call. */
+  firstTokenMs: ms(10_000, 1),
+  /** Between two pieces of the model's answer. */
+  tokenGapMs: ms(10_000, 1),
+  /** Text given to the voice -> first audio. */
+  firstAudioMs: ms(5_000, 1),
+  /** Without progress of the played position. */
+  stallMs: ms(3_000, 1),
+  /** How long `close` waits for the last transcript. */
+  closingMs: ms(1_000),
+});
+
+const schema = z.strictObject({
+  endpointing: z
+    .strictObject({
+      /** Silence after which a finished sentence ends the turn. 0 takes the detector's end of speech as it comes. */
+      minDelayMs: ms(500),
+      /** The same for a sentence that sounds unfinished; at least minDelayMs. */
+      maxDelayMs: ms(1_500),
+    })
+    .prefault({}),
+  interruption: z
+    .strictObject({
+      /** May the user's voice stop the agent? */
+      enabled: z.boolean({ error: 'must be a boolean' }).default(true),
+      /** Voiced milliseconds that count as an interruption; shorter noises do not. */
+      minDurationMs: ms(500),
+      /** Recognised words that count as one; 0 = none needed. */
+      minWords: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(0),
+      /** Silence without words after which a paused reply goes on. */
+      falseInterruptionMs: ms(2_000),
+    })
+    .prefault({}),
+  deadlines: deadlines.prefault({}),
+  /** Mutual silence after which the user counts as away. */
+  awayMs: ms(15_000, 1),
+  /** Longest utterance; then its end is forced and the next one begins. */
+  longestUtteranceMs: ms(60_000, 1_000),
+  /** Rounds of tool calls in one reply; the step after the last one must answer in words. */
+  maxToolSteps: z
+    .number()
+    .int('must be a whole number')
+    .min(0, 'must be a whole number >= 0')
+    .max(50, 'must be at most 50')
+    .default(3),
+  /** Spoken when a reply could not be made. */
+  fallbackMessage: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(1_000)
+    .default('I am sorry, I could not do that. Please try again.'),
+  /** BCP 47 tag handed to the recogniser. */
+  language: z.string().optional(),
+  /** Voice handed to the synthesiser. */
+  voice: z.string().optional(),
+});
+
+export type SessionOptionsInput = z.input<typeof schema>;
+export type SessionOptions = z.output<typeof schema>;
+
+/** @throws AgentError `ERR_OPTION` naming field and rule */
+export function parseSessionOptions(value: unknown): SessionOptions {
+  return parseOptions(schema, value ?? {}, 'options');
+}
+
+export function sessionSettingsOf(options: SessionOptions): SessionSettings {
+  return {
+    interruptionEnabled: options.interruption.enabled,
+    interruptionMinWords: options.interruption.minWords,
+    falseInterruptionMs: options.interruption.falseInterruptionMs,
+    connectDeadlineMs: options.deadlines.connectMs,
+    processingDeadlineMs: options.deadlines.transcriptionMs,
+    // A turn that does not end by itself within this time of being cancelled is killed; DESIGN bounds silence at 100 ms.
+    interruptedDeadlineMs: 100,
+    closingDeadlineMs: options.deadlines.closingMs,
+    // The input link forces the end first; the chart's own wait is its backstop.
+    longestUtteranceMs: options.longestUtteranceMs + 1_000,
+    awayMs: options.awayMs,
+  };
+}
+
+export function turnSettingsOf({ deadlines: d, maxToolSteps }: SessionOptions): TurnSettings {
+  return {
+    firstTokenMs: d.firstTokenMs,
+    tokenGapMs: d.tokenGapMs,
+    firstAudioMs: d.firstAudioMs,
+    stallMs: d.stallMs,
+    maxSteps: maxToolSteps + 1,
+  };
+}
+
+/** The longest a turn waits for anything but its tools. */
+export function turnDeadlineMsOf({ deadlines: d }: SessionOptions): number {
+  return Math.max(d.firstTokenMs, d.tokenGapMs, d.firstAudioMs, d.stallMs);
+}
+
+/** Streams are opened anew after at most this much silence of an engine that has work. */
+export function pipelineSettingsOf({ deadlines: d }: SessionOptions): PipelineSettings {
+  return {
+    startMs: 10_000,
+    progressMs: Math.round(d.transcriptionMs * 0.4),
+    patienceMs: Math.round(d.transcriptionMs * 0.2),
+    backoffMs: 50,
+    maxBackoffMs: 5_000,
+  };
+}

@@ -1,0 +1,381 @@
+// Everything of one session that outlives its actors: ledger, links, names, and the ways to tell the parts something.
+import type { AnyActorRef } from 'xstate';
+import type { AudioFrame } from '../audio/frame.ts';
+import { InputLink } from '../audio/input-link.ts';
+import { OutputLink, type PlayoutDevice, type TextWriter } from '../audio/output-link.ts';
+import { Pacer } from '../audio/pacer.ts';
+import type { Clock } from '../clock.ts';
+import { AgentError, textOf } from '../errors.ts';
+import type {
+  Levels,
+  SessionEvent,
+  SessionEventMap,
+  SessionEventName,
+  SessionState,
+  TurnEvent,
+  TurnKey,
+  UserState,
+} from '../events.ts';
+import type { Ids } from '../ids.ts';
+import type { ProblemHandler } from '../observer.ts';
+import type { Llm } from '../providers/llm.ts';
+import type { Stt } from '../providers/stt.ts';
+import type { Tts } from '../providers/tts.ts';
+import type { TurnDetector } from '../providers/turn-detector.ts';
+import type { Vad } from '../providers/vad.ts';
+import type { Registry } from '../supervisor/index.ts';
+import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
+import type { Transport, TransportConnection } from '../transports/transport.ts';
+import type { Agent } from './agent.ts';
+import type { EventHub } from './event-hub.ts';
+import { Ledger, type ReplyRequest, type TurnRecord } from './ledger.ts';
+import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
+import { SpeechHandle } from './speech-handle.ts';
+import { checkText } from './text-input.ts';
+
+/** The providers of one session, all resolved. */
+export interface SessionProviders {
+  readonly vad: Vad;
+  readonly stt: Stt;
+  readonly tts: Tts;
+  readonly llm: Llm;
+  readonly turnDetector: TurnDetector | undefined;
+}
+
+export interface SessionScopeOptions {
+  readonly id: string;
+  readonly agent: Agent;
+  readonly transport: Transport;
+  readonly providers: SessionProviders;
+  readonly options: SessionOptions;
+  readonly userData: Map<string, unknown>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly registry: Registry;
+  readonly onProblem: ProblemHandler;
+  readonly hub: EventHub;
+  readonly onLog: (entry: ToolLogEntry) => void;
+}
+
+export class SessionScope {
+  readonly id: string;
+  readonly transport: Transport;
+  readonly providers: SessionProviders;
+  readonly options: SessionOptions;
+  readonly userData: Map<string, unknown>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly registry: Registry;
+  readonly onProblem: ProblemHandler;
+  readonly hub: EventHub;
+  readonly onLog: (entry: ToolLogEntry) => void;
+  readonly ledger: Ledger;
+  readonly input: InputLink;
+  readonly output: OutputLink<TurnKey>;
+  /** Aborted when the session is over; connections live as long. */
+  readonly controller = new AbortController();
+  readonly handles = new Map<string, SpeechHandle>();
+  readonly metrics = new Map<string, number>();
+  /** Calls whose arguments were checked, and when each call began. */
+  readonly prepared = new Map<string, PreparedCall>();
+  readonly callStartedAtMs = new Map<string, number>();
+  readonly usage = { inputTokens: 0, outputTokens: 0, modelCalls: 0 };
+  readonly startedAtMs: number;
+  agent: Agent;
+  connection: TransportConnection | null = null;
+  /** The apology, synthesised beforehand; undefined until it is ready. */
+  fallbackFrames: readonly AudioFrame[] | undefined;
+  writer: TextWriter | null = null;
+  unhealthy = new Set<string>();
+  shownState: SessionState | null = null;
+  shownUser: UserState = 'listening';
+  /** Resolves when the transport is up for the first time; rejects when the session ends before. */
+  readonly opened: Promise<void>;
+  #resolveOpened: () => void = () => {};
+  #rejectOpened: (error: unknown) => void = () => {};
+  #endpointingMs: number;
+
+  constructor(options: SessionScopeOptions) {
+    const { id, clock, ids } = options;
+    this.id = id;
+    this.agent = options.agent;
+    this.transport = options.transport;
+    this.providers = options.providers;
+    this.options = options.options;
+    this.userData = options.userData;
+    this.clock = clock;
+    this.ids = ids;
+    this.registry = options.registry;
+    this.onProblem = options.onProblem;
+    this.hub = options.hub;
+    this.onLog = options.onLog;
+    this.startedAtMs = clock.now();
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolveOpened = resolve;
+      this.#rejectOpened = reject;
+    });
+    // Whoever awaits the start hears of it; nobody else has to.
+    this.opened.catch(() => {});
+    this.#endpointingMs = options.options.endpointing.minDelayMs;
+    this.ledger = new Ledger({
+      newItemId: () => ids.next('item'),
+      now: () => clock.now(),
+      wallNow: () => clock.wallNow(),
+    });
+    this.input = new InputLink({
+      clock,
+      longestUtteranceMs: options.options.longestUtteranceMs,
+      events: {
+        started: (startedAtMs) => {
+          const { id: utterance } = this.ledger.beginUtterance(startedAtMs);
+          this.tell({ type: 'speech.started' });
+          return utterance;
+        },
+        sustained: () => {
+          const open = this.ledger.openUtterance;
+          if (open !== undefined) open.sustained = true;
+          this.tell({ type: 'speech.sustained' });
+        },
+        ended: (lastVoiceAtMs) => {
+          this.ledger.endUtterance(lastVoiceAtMs);
+          this.judgeTurnEnd();
+          this.tell({ type: 'speech.ended' });
+        },
+        discarded: () => {
+          this.ledger.discardUtterance();
+          this.tell({ type: 'speech.discarded' });
+        },
+        received: (sizeBytes, durationMs) => this.emit('audio_received', { sizeBytes, durationMs }),
+        refused: (error) => this.problem('input', error),
+      },
+    });
+    this.output = new OutputLink<TurnKey>({
+      buffering: (key) => this.tellTurn(key, { type: 'playout.buffering' }),
+      held: (key) => this.tellTurn(key, { type: 'playout.held' }),
+      started: (key) => {
+        const turn = this.turnOf(key);
+        if (turn !== null && turn.marks.firstAudioAtMs === null) {
+          turn.marks.firstAudioAtMs = clock.now();
+          this.emit('speaking_started', { turn: key.n });
+        }
+        this.tellTurn(key, { type: 'playout.started' });
+      },
+      progressed: (key) => {
+        const turn = this.turnOf(key);
+        if (turn !== null) turn.heard = true;
+        this.noteProgress(key);
+        this.tellTurn(key, { type: 'playout.progressed' });
+      },
+      paused: (key) => this.tellTurn(key, { type: 'playout.paused' }),
+      resumed: (key) => this.tellTurn(key, { type: 'playout.resumed' }),
+      drained: (key) => {
+        this.noteProgress(key);
+        this.tellTurn(key, { type: 'playout.drained' });
+      },
+      synthesized: (key, audioDurationMs) => this.emit('tts_complete', { turn: key.n, audioDurationMs }),
+      heard: (key, itemId, text, wasCut) => {
+        const turn = this.turnOf(key);
+        if (turn !== null && (!wasCut || text !== '')) turn.heard = true;
+        this.ledger.setHeard(itemId, text, wasCut);
+      },
+    });
+  }
+
+  /** The transport is up. */
+  markOpened(): void {
+    if (this.ledger.transport === 'pending') this.ledger.transport = 'up';
+    this.#resolveOpened();
+    this.tell({ type: 'transport.opened' });
+  }
+
+  rejectOpened(error: unknown): void {
+    this.#rejectOpened(error);
+  }
+
+  /** Runs in this tick, after what runs now; a throw is told as a session_error. */
+  soon(run: () => void): void {
+    queueMicrotask(() => {
+      try {
+        if (!this.controller.signal.aborted) run();
+      } catch (error) {
+        this.problem('session', error);
+      }
+    });
+  }
+
+  /** Name of a part in the registry. */
+  nameOf(part: string): string {
+    return `${this.id}/${part}`;
+  }
+
+  whereis(part: string): AnyActorRef | undefined {
+    return this.registry.whereis(this.nameOf(part));
+  }
+
+  /** A hint for the session chart; it reads the truth when it handles it. Between two incarnations it is dropped. */
+  tell(event: SessionEvent): void {
+    this.whereis('conversation')?.send(event);
+  }
+
+  tellTurn(key: TurnKey, event: TurnEvent): void {
+    this.whereis(turnName(key))?.send(event);
+  }
+
+  levels(): Levels {
+    const { ledger } = this;
+    const { turn } = ledger;
+    if (turn !== null && !turn.heard && this.output.isAudible) turn.heard = true;
+    return ledger.levels({
+      endpointingMs: this.#endpointingMs,
+      sttFailed: this.unhealthy.has('stt'),
+      canPause: this.connection?.sink.canPause ?? false,
+    });
+  }
+
+  emit<Name extends SessionEventName>(name: Name, payload: Omit<SessionEventMap[Name], 'sessionId'>): void {
+    const event = { sessionId: this.id, ...payload } as SessionEventMap[Name]; // the missing field is added here
+    this.hub.emit(name, event);
+  }
+
+  /** Tells listeners of a fault that the session survives. */
+  problem(part: string, error: unknown): void {
+    const code = error instanceof AgentError ? error.code : 'ERR_SESSION';
+    this.emit('session_error', { code, part, message: textOf(error) });
+  }
+
+  /** The open turn, when `key` names its present incarnation. */
+  turnOf(key: TurnKey): TurnRecord | null {
+    const { turn } = this.ledger;
+    if (turn === null || turn.n !== key.n || turn.attempt !== key.attempt || turn.mode !== key.mode) return null;
+    return turn;
+  }
+
+  /** Queues something to say or to answer: ledger first, then the event. */
+  request(
+    kind: ReplyRequest['kind'],
+    text: string,
+    instructions: string | undefined,
+    allowInterruptions: boolean,
+  ): SpeechHandle {
+    const id = this.ids.next('speech');
+    const handle = new SpeechHandle(id, (requestId) => this.#withdraw(requestId));
+    this.handles.set(id, handle);
+    this.ledger.queueRequest({ id, kind, text, instructions, allowInterruptions });
+    this.tell({ type: kind === 'text' ? 'text.received' : 'reply.requested' });
+    return handle;
+  }
+
+  /** Text that the user typed on the other side of the transport; bad text is told and refused. */
+  receiveText(text: unknown): void {
+    try {
+      this.request('text', checkText(text), undefined, true);
+    } catch (error) {
+      this.problem('transport', error);
+    }
+  }
+
+  /** Speech asked for by a running tool. */
+  say(text: string): void {
+    this.request('say', checkText(text), undefined, true);
+  }
+
+  log(entry: ToolLogEntry): void {
+    this.onLog(entry);
+  }
+
+  #withdraw(requestId: string): void {
+    const { turn } = this.ledger;
+    if (this.ledger.withdrawRequest(requestId)) {
+      this.handles.get(requestId)?.settle({ outcome: 'interrupted', turn: null });
+      this.handles.delete(requestId);
+    } else if (turn?.requestIds.includes(requestId) === true) this.tell({ type: 'turn.interrupt' });
+  }
+
+  /** Tokens, frames and tools move: the backstop of the session is counted from here. */
+  noteProgress(key: TurnKey): void {
+    const turn = this.turnOf(key);
+    if (turn === null) return;
+    turn.lastProgressAtMs = this.clock.now();
+    this.tell({ type: 'turn.progressed', n: key.n, attempt: key.attempt, mode: key.mode });
+  }
+
+  /** Asks the turn detector how long to wait, given the words so far. */
+  judgeTurnEnd(): void {
+    const { minDelayMs, maxDelayMs } = this.options.endpointing;
+    this.#endpointingMs = minDelayMs;
+    const { turnDetector } = this.providers;
+    const text = this.ledger.openText;
+    if (turnDetector === undefined || text === '') return;
+    const last = this.ledger.items.findLast((item) => item.type === 'assistant');
+    try {
+      const probability = turnDetector.predict({ text, lastReply: last?.type === 'assistant' ? last.text : '' });
+      if (probability < 0.5) this.#endpointingMs = Math.max(minDelayMs, maxDelayMs);
+    } catch (error) {
+      this.onProblem({ where: `turn detector ${turnDetector.label}`, error });
+    }
+  }
+
+  get turnDeadlineMs(): number {
+    return turnDeadlineMsOf(this.options);
+  }
+
+  /** Puts a living connection's loudspeaker behind the output link. */
+  useConnection(connection: TransportConnection): void {
+    this.connection = connection;
+    this.output.setDevice(this.#deviceOf(connection));
+  }
+
+  #deviceOf({ sink }: TransportConnection): PlayoutDevice {
+    if (sink.pacesItself) return sink;
+    return new Pacer({ sink, clock: this.clock, onError: (error) => this.problem('transport', error) });
+  }
+
+  /** Everything that could hold memory or call back; idempotent. */
+  dispose(): void {
+    this.controller.abort();
+    this.output.flush();
+    this.output.setDevice(null);
+    this.input.close();
+    const { connection } = this;
+    this.connection = null;
+    try {
+      Promise.resolve(connection?.close()).catch((error: unknown) =>
+        this.onProblem({ where: 'transport close', error }),
+      );
+    } catch (error) {
+      this.onProblem({ where: 'transport close', error });
+    }
+    for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
+    this.handles.clear();
+  }
+}
+
+export function turnName({ n, attempt, mode }: TurnKey): string {
+  return `turn:${n}.${attempt}.${mode}`;
+}
+
+export function toolName(callId: string): string {
+  return `tool:${callId}`;
+}
+
+/** Sessions of this process by id: charts are shared, so their effects find the session by the id in their context. */
+const scopes = new Map<string, SessionScope>();
+
+export function addScope(scope: SessionScope): void {
+  scopes.set(scope.id, scope);
+}
+
+export function removeScope(id: string): void {
+  scopes.delete(id);
+}
+
+/** @throws AgentError `ERR_CLOSED` when the session is over; inside an actor that is a crash of a leftover */
+export function scopeOf(sessionId: string): SessionScope {
+  const scope = scopes.get(sessionId);
+  if (scope === undefined) throw new AgentError('ERR_CLOSED', `session ${sessionId} is over`);
+  return scope;
+}
+
+export function findScope(sessionId: string): SessionScope | undefined {
+  return scopes.get(sessionId);
+}

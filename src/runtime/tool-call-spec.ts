@@ -1,0 +1,120 @@
+// The tool call chart with its effects filled in, once per process, and the child spec of one call.
+import { fromPromise, type Snapshot } from 'xstate';
+import { makeRunTool } from '../actors/run-tool.actor.ts';
+import {
+  type ToolCallInput,
+  type ToolCallRef,
+  toolCallBudgetMs,
+  toolCallMachine,
+  toolCallOutput,
+} from '../machines/tool-call.machine.ts';
+import type { ChildSpec } from '../supervisor/index.ts';
+import { executeOnce, fallbackText, prepareCall, RunContext } from '../tools/index.ts';
+import { breakerOf } from './breakers.ts';
+import type { ToolCallRecord } from './ledger.ts';
+import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
+
+/** Limits of a call whose tool is not known: it ends in validation. */
+const UNKNOWN_TOOL = { timeoutMs: 1_000, maxRetries: 0, retryDelayMs: 0 };
+
+const validateCall = fromPromise<void, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
+  const scope = scopeOf(sessionId);
+  const call = scope.ledger.openCall(callId);
+  if (call === undefined) return;
+  scope.prepared.set(callId, await prepareCall(scope.agent.tools, call));
+});
+
+/** A breaker serves every session, and models repeat their call ids. */
+function probeId(sessionId: string, callId: string): string {
+  return `${sessionId}/${callId}`;
+}
+
+const admitCall = fromPromise<{ readonly admitted: boolean }, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
+  const scope = scopeOf(sessionId);
+  const breaker = breakerOf(scope.registry, scope.prepared.get(callId)?.tool);
+  if (breaker === undefined) return { admitted: true };
+  const admitted = (breaker.getSnapshot() as Snapshot<unknown> & { hasTag(tag: string): boolean }).hasTag('admits'); // a chart
+  if (admitted) breaker.send({ type: 'tool.admitted', callId: probeId(sessionId, callId) });
+  return { admitted };
+});
+
+const runTool = makeRunTool({
+  lookup: ({ sessionId, callId }) => findScope(sessionId)?.prepared.get(callId),
+  contextOf: ({ sessionId, callId, toolName: name }, signal) => {
+    const scope = scopeOf(sessionId);
+    return new RunContext({
+      callId,
+      toolName: name,
+      signal,
+      onProblem: scope.onProblem,
+      session: {
+        sessionId,
+        userData: scope.userData,
+        log: (entry) => scope.log(entry),
+        addMetric: (metric, delta) => scope.metrics.set(metric, (scope.metrics.get(metric) ?? 0) + delta),
+        say: (text) => scope.say(text),
+      },
+    });
+  },
+  execute: executeOnce,
+});
+
+const fallBack = fromPromise<string, ToolCallRef & { reason: 'failed' | 'timedOut' | 'unavailable' }>(
+  async ({ input: { sessionId, callId, reason } }) => {
+    const tool = findScope(sessionId)?.prepared.get(callId)?.tool;
+    return fallbackText(tool, reason);
+  },
+);
+
+const toolCallLogic = toolCallMachine.provide({
+  actors: { validateCall, admitCall, runTool, fallBack },
+  actions: {
+    tellBreaker: ({ context: { sessionId, callId } }, { result }) => {
+      const scope = findScope(sessionId);
+      const breaker = breakerOf(scope?.registry, scope?.prepared.get(callId)?.tool);
+      breaker?.send({ type: `tool.${result}`, callId: probeId(sessionId, callId) });
+    },
+    recordOutput: ({ context }) => {
+      const scope = findScope(context.sessionId);
+      if (scope === undefined) return;
+      const { callId, toolName: name, outcome, output, failure } = toolCallOutput(context);
+      const durationMs = scope.clock.now() - (scope.callStartedAtMs.get(callId) ?? scope.clock.now());
+      scope.prepared.delete(callId);
+      scope.callStartedAtMs.delete(callId);
+      if (!scope.ledger.recordOutput(callId, output, outcome !== 'succeeded')) return;
+      if (outcome === 'succeeded') scope.emit('tool_completed', { callId, toolName: name, result: output, durationMs });
+      else scope.emit('tool_error', { callId, toolName: name, error: failure?.message ?? outcome, durationMs });
+    },
+  },
+});
+
+function limitsOf(scope: SessionScope, name: string): Pick<ToolCallInput, 'timeoutMs' | 'maxRetries' | 'retryDelayMs'> {
+  const { timeoutMs, maxRetries, retryDelayMs } = scope.agent.tools.get(name) ?? UNKNOWN_TOOL;
+  return { timeoutMs, maxRetries, retryDelayMs };
+}
+
+/** Tries x timeout + delays of the longest open call of turn `n`; they run side by side. */
+export function toolBudgetMsOf(scope: SessionScope, n: number): number {
+  return Math.max(0, ...scope.ledger.openCalls(n).map(({ name }) => toolCallBudgetMs(limitsOf(scope, name))));
+}
+
+/** Never restarted: a call that crashed gets an output that says so, and the model decides. */
+export function toolCallSpec(scope: SessionScope, call: ToolCallRecord): ChildSpec {
+  const name = toolName(call.callId);
+  return {
+    id: name,
+    restart: 'temporary',
+    shutdown: 'brutal_kill',
+    start: () => {
+      scope.callStartedAtMs.set(call.callId, scope.clock.now());
+      scope.emit('tool_called', { callId: call.callId, toolName: call.name, arguments: call.arguments });
+      const input: ToolCallInput = {
+        sessionId: scope.id,
+        callId: call.callId,
+        toolName: call.name,
+        ...limitsOf(scope, call.name),
+      };
+      return { logic: toolCallLogic, input, name: scope.nameOf(name) };
+    },
+  };
+}

@@ -1,0 +1,3 @@
+// The transport without a network.
+export { LoopbackSpeaker, type PlayedAudio } from './loopback-speaker.ts';
+export { type LoopbackOptions, LoopbackTransport } from './loopback-transport.ts';

@@ -1,0 +1,81 @@
+// A user in the same process: microphone frames and text by method calls, the agent's audio as it was played.
+import type { AudioFrame } from '../../audio/frame.ts';
+import { AgentError } from '../../errors.ts';
+import type { Transport, TransportConnection, TransportOpenOptions } from '../transport.ts';
+import { LoopbackSpeaker, type PlayedAudio } from './loopback-speaker.ts';
+
+export interface LoopbackOptions {
+  /** Rate of the agent's audio. Default 24 000. */
+  readonly sampleRateHz?: number;
+  /** Whether a reply is paused, rather than stopped, by a first noise. Default false. */
+  readonly canPause?: boolean;
+  /** Told what the agent said, as it was played; a reply that was cut ends where it was cut. */
+  readonly onPlayed?: (audio: PlayedAudio) => void;
+}
+
+/** In memory: for tests, for demos, and for hosts that bring audio of their own. One session at a time. */
+export class LoopbackTransport implements Transport {
+  readonly label = 'loopback';
+  readonly #options: LoopbackOptions;
+  #open: TransportOpenOptions | null = null;
+  #speaker: LoopbackSpeaker | null = null;
+
+  constructor(options: LoopbackOptions = {}) {
+    this.#options = options;
+  }
+
+  /** The loudspeaker of the open connection. */
+  get speaker(): LoopbackSpeaker | null {
+    return this.#speaker;
+  }
+
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
+  async open(options: TransportOpenOptions): Promise<TransportConnection> {
+    if (this.#open !== null)
+      throw new AgentError('ERR_TRANSPORT', 'this loopback already carries a session', {
+        field: 'transport',
+        rule: 'one session for each LoopbackTransport',
+        fix: 'Create a new LoopbackTransport',
+        retryable: false,
+      });
+    const { sampleRateHz = 24_000, canPause = false, onPlayed } = this.#options;
+    const speaker = new LoopbackSpeaker({
+      clock: options.clock,
+      sampleRateHz,
+      canPause,
+      ...(onPlayed !== undefined && { onPlayed }),
+    });
+    this.#open = options;
+    this.#speaker = speaker;
+    const isOpen = () => this.#open === options;
+    return {
+      sink: speaker,
+      get isOpen() {
+        return isOpen();
+      },
+      close: () => {
+        if (!isOpen()) return;
+        speaker.flush();
+        this.#open = null;
+      },
+    };
+  }
+
+  /** Microphone audio, in real time, any rate, mono or stereo. Ignored while nobody listens. */
+  pushFrame(frame: AudioFrame): void {
+    this.#open?.onFrame(frame);
+  }
+
+  /** Text that the user typed. */
+  sendText(text: string): void {
+    this.#open?.onEvent({ type: 'text', text });
+  }
+
+  /** The user hangs up. */
+  hangUp(reason = 'the user hung up'): void {
+    this.#open?.onEvent({ type: 'closed', reason });
+  }
+}

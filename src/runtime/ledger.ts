@@ -489,9 +489,9 @@ function isOver({ outcome, cancelled }: TurnRecord): boolean {
   return outcome !== null || cancelled !== null;
 }
 
-/** Interrupted unheard by voice or text: a cough must not eat a question. */
-function leavesDebt({ heard, cancelled }: TurnRecord): boolean {
-  return !heard && (cancelled === 'voice' || cancelled === 'text');
+/** Interrupted unheard by voice or text (a cough must not eat a question), or never meant as an answer. */
+function leavesDebt({ mode, heard, cancelled }: TurnRecord): boolean {
+  return mode === 'say' || (!heard && (cancelled === 'voice' || cancelled === 'text'));
 }
 
 function levelOf(turn: TurnRecord): TurnLevel {

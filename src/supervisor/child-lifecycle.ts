@@ -82,6 +82,10 @@ function spawn(engine: Engine, record: ChildRecord): StartOutcome {
     record.startedAtMs = engine.services.clock.now();
     ref.start();
     if (isEnded(ref) && ref.getSnapshot().status === 'error') throw ref.getSnapshot().error;
+    if (engine.isIgnoredSupervisor(ref)) {
+      children.detach(record);
+      return { kind: 'ignored' };
+    }
     return { kind: 'started', ref, info: started.info };
   } catch (error) {
     if (record.attempts === 0) record.attempts = 1;

@@ -32,7 +32,7 @@ export type SupervisorScope = ActorScope<
 export interface EngineOptions {
   readonly flags: Flags;
   readonly input: unknown;
-  readonly children: readonly ChildSpec[];
+  readonly children: readonly ChildSpec[] | 'ignore';
   readonly registry: Registry | undefined;
   readonly onReport: ReportHandler | undefined;
 }
@@ -57,6 +57,8 @@ export class Engine implements ChildOwner {
   readonly registry: Registry | undefined;
   flags: Flags;
   phase: 'created' | 'starting' | 'running' | 'terminating' | 'ended' = 'created';
+  /** Its list of children said that there is nothing to supervise. */
+  readonly isIgnored: boolean;
   /** True from the moment all children have started for the first time. */
   hasStarted = false;
   end: End | undefined;
@@ -75,7 +77,9 @@ export class Engine implements ChildOwner {
     const above = engineAbove(scope.self);
     this.registry = registry ?? above?.registry ?? this.services.registry;
     this.onReport = onReport ?? above?.onReport;
-    for (const spec of checkChildSpecs(children, flags.autoShutdown)) this.children.add(spec);
+    this.isIgnored = children === 'ignore';
+    if (children === 'ignore') this.end = { kind: 'done', reason: 'normal' };
+    else for (const spec of checkChildSpecs(children, flags.autoShutdown)) this.children.add(spec);
     engines.set(scope.self, this);
     this.services.owners.set(scope.self, this);
     guardActor(scope.self);
@@ -174,6 +178,10 @@ export class Engine implements ChildOwner {
     if (record.retryTimer !== undefined) this.services.clock.clearTimeout(record.retryTimer);
     record.retryTimer = undefined;
     record.retryToken = undefined;
+  }
+
+  isIgnoredSupervisor(ref: AnyActorRef): boolean {
+    return engineOf(ref)?.isIgnored === true;
   }
 
   isStartingSupervisor(ref: AnyActorRef): boolean {

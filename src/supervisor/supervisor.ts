@@ -36,8 +36,11 @@ export interface SupervisorOptions<Input = unknown> extends CommonOptions {
   readonly strategy?: Strategy;
   /** When the end of significant children ends the supervisor. Default `never`. */
   readonly autoShutdown?: AutoShutdown;
-  /** The children in start order, or a function of the supervisor's input that lists them. */
-  readonly children: readonly ChildSpec<Input>[] | ((input: Input) => readonly ChildSpec<Input>[]);
+  /**
+   * The children in start order, or a function of the supervisor's input that lists them. A function may also answer
+   * `ignore`: then the supervisor is not needed for this input and ends normally without having run.
+   */
+  readonly children: readonly ChildSpec<Input>[] | ((input: Input) => readonly ChildSpec<Input>[] | 'ignore');
 }
 
 export interface DynamicSupervisorOptions extends CommonOptions {
@@ -77,7 +80,7 @@ export function dynamicSupervisor<Input = unknown>(options: DynamicSupervisorOpt
 function supervisorLogic<Input>(
   flags: Flags,
   { registry, onReport }: CommonOptions,
-  listFor: (input: Input) => readonly ChildSpec<Input>[],
+  listFor: (input: Input) => readonly ChildSpec<Input>[] | 'ignore',
   config: unknown,
 ): SupervisorLogic<Input> {
   // The class has every field of xstate's snapshot union; tsc cannot see that its status decides the other two.
@@ -86,7 +89,8 @@ function supervisorLogic<Input>(
   return handlesExit<SupervisorLogic<Input>>({
     config,
     getInitialSnapshot(scope, input) {
-      return show(new Engine(scope, { flags, input, children: listFor(input), registry, onReport }));
+      const engine = new Engine(scope, { flags, input, children: listFor(input), registry, onReport });
+      return show(engine, engine.end);
     },
     start(_snapshot, scope) {
       // A supervisor without anybody above it must not end the process when it gives up: the reports tell of it.

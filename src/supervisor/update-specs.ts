@@ -1,6 +1,6 @@
 // Replacing flags and specs of a running supervisor, as OTP's code change does.
 import { AgentError } from '../errors.ts';
-import { checkChildSpecs } from './child-spec.ts';
+import { checkChildSpecs, specError } from './child-spec.ts';
 import type { Engine } from './engine.ts';
 import { checkFlags, type Flags } from './flags.ts';
 import type { SpecUpdate, UpdateSpecsResult } from './messages.ts';
@@ -12,9 +12,12 @@ import type { SpecUpdate, UpdateSpecsResult } from './messages.ts';
 export function updateSpecs(engine: Engine, update: SpecUpdate): UpdateSpecsResult {
   try {
     const flags = checkFlags(mergeFlags(engine.flags, update));
+    if (flags.dynamic && update.children !== undefined) {
+      throw specError('invalid_child_spec', 'children', 'a dynamic supervisor has no list of children');
+    }
     const specs = update.children === undefined ? undefined : checkChildSpecs(update.children, flags.autoShutdown);
     engine.flags = flags;
-    if (specs !== undefined && !flags.dynamic) engine.children.replaceSpecs(specs);
+    if (specs !== undefined) engine.children.replaceSpecs(specs);
     return { ok: true };
   } catch (error) {
     if (error instanceof AgentError) return { ok: false, reason: 'invalid_spec', error };

@@ -48,10 +48,10 @@ export interface ChartAuditOptions {
   readonly domains?: readonly string[];
 }
 
-/** The closed list of event domains. */
+/** The closed list of event domains; `supervisor` is that of the one event that asks an actor to end. */
 export const EVENT_DOMAINS: readonly string[] = (
   'session turn user speech transcript text reply tool playout pipeline ' +
-  'transport provider agent worker job host child'
+  'transport provider agent worker job host child supervisor'
 ).split(' ');
 
 const MAX_ACTIONS_PER_ROW = 4;

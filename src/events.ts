@@ -178,6 +178,16 @@ export interface SessionEventMap {
   audio_received: InSession & { readonly sizeBytes: number; readonly durationMs: number };
   stt_result: InSession & { readonly utterance: number; readonly text: string; readonly isFinal: boolean };
   speaking_started: InSession & { readonly turn: number };
+  /**
+   * How much of the agent's words reached the ear so far, at most a few times a second; `isFinal` when they were played
+   * to the end or cut. The words of one item only grow.
+   */
+  reply_heard: InSession & {
+    readonly turn: number;
+    readonly itemId: string;
+    readonly text: string;
+    readonly isFinal: boolean;
+  };
   tts_complete: InSession & { readonly turn: number; readonly audioDurationMs: number };
   tool_called: InSession & { readonly callId: string; readonly toolName: string; readonly arguments: string };
   tool_completed: InSession & {

@@ -19,7 +19,8 @@ export interface OutputLinkEvents<Key> {
   buffering(key: Key): void;
   held(key: Key): void;
   started(key: Key): void;
-  progressed(key: Key): void;
+  /** More was heard: the part of the segment's text that reached the ear so far. */
+  progressed(key: Key, itemId: string, heardText: string): void;
   paused(key: Key): void;
   resumed(key: Key): void;
   drained(key: Key): void;
@@ -384,7 +385,11 @@ export class OutputLink<Key> {
     }
     if (played > segment.playedAtLastTick) {
       segment.playedAtLastTick = played;
-      this.#events.progressed(segment.key);
+      this.#events.progressed(
+        segment.key,
+        segment.itemId,
+        heardText(segment.text, segment.marks, played, segment.samples),
+      );
     }
   }
 

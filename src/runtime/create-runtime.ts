@@ -308,7 +308,8 @@ class VoiceRuntime implements Runtime {
     }
     const { reason } = ledger.closing;
     ledger.commitRest();
-    scope.rejectOpened(new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`));
+    const never = new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`);
+    scope.rejectOpened(scope.transportFailure ?? never);
     scope.dispose();
     removeScope(scope.id);
     session.agent.detach(session);

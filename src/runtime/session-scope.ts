@@ -83,6 +83,8 @@ export class SessionScope {
   readonly startedAtMs: number;
   agent: Agent;
   connection: TransportConnection | null = null;
+  /** Why the transport could not be opened the last time. */
+  transportFailure: AgentError | null = null;
   /** The apology, synthesised beforehand; undefined until it is ready. */
   fallbackFrames: readonly AudioFrame[] | undefined;
   writer: TextWriter | null = null;
@@ -160,9 +162,10 @@ export class SessionScope {
         }
         this.tellTurn(key, { type: 'playout.started' });
       },
-      progressed: (key) => {
+      progressed: (key, itemId, text) => {
         const turn = this.turnOf(key);
         if (turn !== null) turn.heard = true;
+        if (text !== '') this.emit('reply_heard', { turn: key.n, itemId, text, isFinal: false });
         this.noteProgress(key);
         this.tellTurn(key, { type: 'playout.progressed' });
       },
@@ -177,6 +180,7 @@ export class SessionScope {
         const turn = this.turnOf(key);
         if (turn !== null && (!wasCut || text !== '')) turn.heard = true;
         this.ledger.setHeard(itemId, text, wasCut);
+        if (text !== '') this.emit('reply_heard', { turn: key.n, itemId, text: text.trim(), isFinal: true });
       },
     });
   }

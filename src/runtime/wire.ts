@@ -2,7 +2,7 @@
 import type { AnyActorLogic, EventObject } from 'xstate';
 import { fromPromise } from 'xstate';
 import { streamLogic } from '../actors/stream.ts';
-import { AgentError } from '../errors.ts';
+import { AgentError, toAgentError } from '../errors.ts';
 import { type ConnectionEvent, connectionMachine } from '../machines/connection.machine.ts';
 import { type SessionContext, sessionMachine } from '../machines/session.machine.ts';
 import { sessionEffects } from './session-effects.ts';
@@ -33,7 +33,7 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
   const scope = scopeOf(input.ownerId);
   if (scope.connection?.isOpen === true) return;
   const source = scope.input.attachSource();
-  const connection = await scope.transport.open({
+  const opening = scope.transport.open({
     sessionId: scope.id,
     clock: scope.clock,
     ids: scope.ids,
@@ -46,12 +46,25 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
         case 'text':
           scope.receiveText(event.text);
           return;
+        case 'lost':
+          scope.whereis('transport')?.send({
+            type: 'transport.lost',
+            code: 'ERR_TRANSPORT',
+            message: event.reason,
+            retryable: true,
+          });
+          return;
         case 'closed':
           hangUp(scope, event.reason);
           return;
       }
     },
   });
+  const connection = await opening.catch((error: unknown) => {
+    scope.transportFailure = toAgentError(error, 'ERR_TRANSPORT', 'the transport could not be opened');
+    throw error;
+  });
+  scope.transportFailure = null;
   if (signal.aborted || scope.controller.signal.aborted) {
     await connection.close();
     throw new AgentError('ERR_CLOSED', 'the session ended while its transport was opening');
@@ -81,5 +94,6 @@ export const transportLogic: AnyActorLogic = connectionMachine.provide({ actors:
 
 /** The transport ended without being asked: the call is over. */
 export function transportEnded(scope: SessionScope): void {
-  hangUp(scope, 'the transport could not be reached');
+  const { transportFailure: failure } = scope;
+  hangUp(scope, `the transport could not be reached${failure === null ? '' : `: ${failure.message}`}`);
 }

@@ -15,6 +15,8 @@ export interface AudioSink {
   /** Rate the sink wants; frames come mono at this rate. */
   readonly sampleRateHz: number;
   write(frame: AudioFrame): void;
+  /** No more audio for now: a rest shorter than what the sink sends at a time may go out. */
+  end?(): void;
   /** Samples that reached the ear since the sink was made; never falls. Only asked of sinks that pace themselves. */
   playedSamples(): number;
   /** Synchronous: drops everything not yet played. At most one frame may still be heard. */
@@ -25,6 +27,8 @@ export type TransportEvent =
   | { readonly type: 'opened' }
   /** The user hung up, or the room ended. A normal end. */
   | { readonly type: 'closed'; readonly reason: string }
+  /** The connection broke and the call may go on: `isOpen` is false, and `open` is called again. */
+  | { readonly type: 'lost'; readonly reason: string }
   | { readonly type: 'text'; readonly text: string };
 
 export interface TransportOpenOptions {

@@ -1,0 +1,58 @@
+// Whom the agent talks to in a room, and which leavings end the call.
+import type { Rtc, RtcParticipant } from './rtc.ts';
+
+export interface LinkOptions {
+  /** Only this participant is listened to. Default: the first person, telephone or connector that comes. */
+  readonly identity: string | undefined;
+  /** Identity of the agent itself. */
+  readonly self: string;
+}
+
+/** May the agent be linked to this participant? Agents, recorders and stand-ins of the agent are not people. */
+export function isUser(rtc: Rtc, participant: RtcParticipant, { identity, self }: LinkOptions): boolean {
+  if (participant.attributes['lk.publish_on_behalf'] === self) return false;
+  if (identity !== undefined) return participant.identity === identity;
+  const { STANDARD, SIP, CONNECTOR } = rtc.ParticipantKind;
+  return [STANDARD, SIP, CONNECTOR].includes(participant.kind);
+}
+
+/** Why the call is over when the user left; null: they were only cut off and may come back. */
+export function endOfUser(rtc: Rtc, reason: number | undefined): string | null {
+  const { DisconnectReason: why } = rtc;
+  switch (reason) {
+    case why.CLIENT_INITIATED:
+      return 'the user left';
+    case why.ROOM_DELETED:
+      return 'the room was deleted';
+    case why.USER_REJECTED:
+      return 'the user declined the call';
+    case why.USER_UNAVAILABLE:
+      return 'the user could not be reached';
+    case why.SIP_TRUNK_FAILURE:
+      return 'the telephone line failed';
+    case why.PARTICIPANT_REMOVED:
+      return 'the user was removed';
+    default:
+      return null;
+  }
+}
+
+/** Why the call is over when the agent itself was disconnected; null: the network failed and joining again helps. */
+export function endOfAgent(rtc: Rtc, reason: number): string | null {
+  const { DisconnectReason: why } = rtc;
+  switch (reason) {
+    case why.CLIENT_INITIATED:
+      return 'the agent left';
+    case why.ROOM_DELETED:
+      return 'the room was deleted';
+    case why.ROOM_CLOSED:
+      return 'the room was closed';
+    case why.PARTICIPANT_REMOVED:
+      return 'the agent was removed';
+    case why.DUPLICATE_IDENTITY:
+      // Joining again would push out whoever took the place, and so on for ever.
+      return 'another participant took the identity of the agent';
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,226 @@
+// Brings a session into a LiveKit room; one attempt to join for each `open`, the connection chart does the repeating.
+import { z } from 'zod';
+import type { Clock } from '../../clock.ts';
+import { AgentError, textOf } from '../../errors.ts';
+import { parseOptions } from '../../options.ts';
+import type { Transport, TransportOpenOptions } from '../transport.ts';
+import { withinMs } from './outbox.ts';
+import { RoomConnection } from './room-connection.ts';
+import { loadRtc, type Rtc, type RtcRoom } from './rtc.ts';
+
+export interface LivekitToken {
+  readonly token: string;
+  /** When it differs from the transport's own. */
+  readonly url?: string;
+}
+
+export interface LivekitTransportOptions {
+  /** Address of the server: `wss://`, `ws://`, `https://` or `http://`. */
+  readonly url: string;
+  /** A token with the grants roomJoin, canPublish, canSubscribe and, for the state, canUpdateOwnMetadata. */
+  readonly token?: string;
+  /** Instead of `token`: asked for every attempt to join, so that a token may expire while the call goes on. */
+  readonly getToken?: () => LivekitToken | Promise<LivekitToken>;
+  /** The only participant to talk to. Default: the first person, telephone or connector that is or comes in. */
+  readonly identity?: string;
+  /** How long one attempt to join may take in milliseconds. Default 4 500: less than the connection chart allows. */
+  readonly joinTimeoutMs?: number;
+  /** Told of sends that failed; the call goes on. Default: nobody. */
+  readonly onProblem?: (problem: { readonly where: string; readonly error: unknown }) => void;
+  /** Loads the library; a test hands in a stand-in. */
+  readonly load?: () => Promise<Rtc>;
+}
+
+const schema = z.strictObject({
+  url: z.string({ error: 'must be a string' }).refine(isServerUrl, 'must be a ws://, wss://, http:// or https:// URL'),
+  token: z.string().min(1, 'must not be empty').optional(),
+  getToken: z.custom<LivekitTransportOptions['getToken']>((value) => typeof value === 'function').optional(),
+  identity: z.string().min(1, 'must not be empty').optional(),
+  joinTimeoutMs: z.number().min(100, 'must be a number >= 100').max(60_000, 'must be at most 60 000').default(4_500),
+  onProblem: z.custom<LivekitTransportOptions['onProblem']>((value) => typeof value === 'function').optional(),
+  load: z.custom<LivekitTransportOptions['load']>((value) => typeof value === 'function').optional(),
+});
+
+/** Largest text that a participant may send. */
+const MAX_TEXT_BYTES = 1_000_000;
+
+/**
+ * A room of a LiveKit server as transport of one session.
+ * @throws AgentError `ERR_OPTION` naming field and rule
+ */
+export function livekitTransport(options: LivekitTransportOptions): LivekitTransport {
+  return new LivekitTransport(options);
+}
+
+export class LivekitTransport implements Transport {
+  readonly label = 'livekit';
+  readonly #options: z.output<typeof schema>;
+  readonly #listeners = new Set<(connection: RoomConnection) => void>();
+  #connection: RoomConnection | null = null;
+  /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
+  #discarded: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LivekitTransportOptions) {
+    this.#options = parseOptions(schema, options, 'livekit');
+    if ((this.#options.token === undefined) === (this.#options.getToken === undefined))
+      throw new AgentError('ERR_OPTION', 'livekit is not valid', {
+        field: 'token',
+        rule: 'either `token` or `getToken` must be given',
+        fix: 'Make a token with the AccessToken of livekit-server-sdk',
+      });
+  }
+
+  /** The newest stay in the room; null before the first. */
+  get connection(): RoomConnection | null {
+    return this.#connection;
+  }
+
+  /** Told of every stay in the room, the present one included. Returns a function that stops it. */
+  onConnection(listener: (connection: RoomConnection) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#connection?.isOpen === true) listener(this.#connection);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when the agent is out of the room and the native parts are free. Never rejects. */
+  async close(): Promise<void> {
+    await this.#connection?.close();
+    await this.#discarded;
+  }
+
+  async open(options: TransportOpenOptions): Promise<RoomConnection> {
+    const { clock, signal } = options;
+    const { load } = this.#options;
+    if (clock.isVirtual && load === undefined)
+      throw new AgentError('ERR_REAL_IO', 'a LiveKit room cannot be joined under a virtual clock', {
+        fix: 'Use a LoopbackTransport in tests',
+      });
+    if (this.#connection?.isOpen === true)
+      throw new AgentError('ERR_TRANSPORT', 'this transport already carries a session', {
+        field: 'transport',
+        rule: 'one session for each transport',
+        fix: 'Create a new livekitTransport',
+        retryable: false,
+      });
+    const rtc = await (load ?? loadRtc)();
+    // Two participants of one identity push each other out, and the server takes the first one's end for the job's.
+    await this.#connection?.close();
+    await this.#discarded;
+    const { url, token } = await this.#access();
+    if (signal.aborted) throw ended();
+    const room = new rtc.Room();
+    const connection = new RoomConnection({
+      rtc,
+      room,
+      identity: this.#options.identity,
+      open: options,
+      onProblem: (where, error) => this.#problem(where, error),
+    });
+    const joining = this.#join(room, url, token, connection);
+    // Nothing in the library can be aborted: a join that is given up is waited for and left.
+    const isIn = await raced(joining, this.#options.joinTimeoutMs, clock, signal).catch((error: unknown) => {
+      this.#discard(joining, connection);
+      throw joinError(error);
+    });
+    if (isIn === undefined) {
+      this.#discard(joining, connection);
+      if (signal.aborted) throw ended();
+      throw new AgentError('ERR_TRANSPORT', `the room was not joined within ${this.#options.joinTimeoutMs} ms`, {
+        fix: 'Check that the LiveKit server can be reached, UDP included',
+      });
+    }
+    this.#connection = connection;
+    for (const listener of this.#listeners) {
+      try {
+        listener(connection);
+      } catch (error) {
+        this.#problem('listener', error);
+      }
+    }
+    return connection;
+  }
+
+  async #access(): Promise<{ readonly url: string; readonly token: string }> {
+    const { url, token, getToken } = this.#options;
+    if (getToken !== undefined) {
+      const given = await getToken();
+      if (typeof given?.token !== 'string' || given.token === '' || !isServerUrl(given.url ?? url))
+        throw new AgentError('ERR_TRANSPORT', 'getToken did not give a token', {
+          field: 'getToken',
+          rule: 'must give { token, url? }',
+          retryable: false,
+        });
+      return { url: given.url ?? url, token: given.token };
+    }
+    // The server renews the token of whoever is in the room, so the newest one joins again after the first has expired.
+    return { url, token: this.#connection?.room.token ?? token ?? '' };
+  }
+
+  async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection): Promise<true> {
+    await room.connect(url, token, {
+      autoSubscribe: false,
+      dynacast: false,
+      // A retry under the same identity replaces the half-joined first try; the server takes that for the agent leaving.
+      joinRetries: 0,
+      connectTimeoutMs: this.#options.joinTimeoutMs,
+      dataStream: { maxPayloadByteLength: MAX_TEXT_BYTES },
+    });
+    await connection.begin();
+    return true;
+  }
+
+  #discard(joining: Promise<unknown>, connection: RoomConnection): void {
+    const left = joining.catch(() => {}).then(() => connection.close());
+    this.#discarded = Promise.all([this.#discarded, left]);
+  }
+
+  #problem(where: string, error: unknown): void {
+    try {
+      this.#options.onProblem?.({ where: `livekit ${where}`, error });
+    } catch {
+      // The handler of problems is the last place to tell.
+    }
+  }
+}
+
+/** The promise, or undefined when the time is up or the signal aborts. */
+async function raced<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  let stop = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await withinMs(Promise.race([promise, aborted]), limitMs, clock);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function ended(): AgentError {
+  return new AgentError('ERR_CLOSED', 'the session ended while its room was being joined');
+}
+
+/** What the library says is text only, and may hold the address with the token in it. */
+function joinError(error: unknown): AgentError {
+  if (error instanceof AgentError) return error;
+  const text = textOf(error).replaceAll(/access_token=[^&\s"')]+/g, 'access_token=...');
+  const isRefused = /\b401\b|\b403\b|unauthori[sz]ed|permission|invalid token|token is expired/i.test(text);
+  if (isRefused)
+    return new AgentError('ERR_TRANSPORT', `the LiveKit server refused the token: ${text}`, {
+      fix: 'Check the API key and secret, that the token has not expired, and that it allows roomJoin for this room',
+      retryable: false,
+    });
+  return new AgentError('ERR_TRANSPORT', `the room could not be joined: ${text}`, {
+    fix: 'Check the URL of the LiveKit server and that it runs',
+  });
+}
+
+function isServerUrl(url: string): boolean {
+  return /^(wss?|https?):$/.test(URL.parse(url)?.protocol ?? '');
+}

@@ -1,0 +1,56 @@
+// Reads one audio track of the room for as long as it lasts; always reads, because an unread stream grows without bound.
+import { type AudioFrame, INPUT_FORMAT } from '../../audio/frame.ts';
+import { Port } from '../../audio/port.ts';
+import { nextLoopTurn } from '../../clock.ts';
+import type { Rtc, RtcTrack } from './rtc.ts';
+
+/** After a stall of the process older audio than this is dropped; the rest comes in one burst, counted in samples. */
+const CAPACITY_MS = 2_000;
+const FRAME_MS = 20;
+
+export interface MicrophoneOptions {
+  readonly rtc: Pick<Rtc, 'AudioStream'>;
+  readonly track: RtcTrack;
+  onFrame(frame: AudioFrame): void;
+  onError(error: unknown): void;
+}
+
+/** Returns a function that stops reading and releases the native stream. Idempotent. */
+export function readMicrophone({ rtc, track, onFrame, onError }: MicrophoneOptions): () => void {
+  // The library resamples at no cost and without delay, so it is asked for what the detectors hear.
+  const { sampleRateHz, channels } = INPUT_FORMAT;
+  const stream = new rtc.AudioStream(track, { sampleRate: sampleRateHz, numChannels: channels, frameSizeMs: FRAME_MS });
+  const reader = stream.getReader();
+  const port = new Port({ capacityMs: CAPACITY_MS, drop: 'oldest' });
+  let isOpen = true;
+  let isDraining = false;
+
+  const drain = async () => {
+    isDraining = true;
+    // All frames of a burst are read before this turn comes, so that the oldest can be dropped.
+    await nextLoopTurn();
+    isDraining = false;
+    for (let frame = port.read(); frame !== undefined && isOpen; frame = port.read()) onFrame(frame);
+  };
+
+  const read = async () => {
+    try {
+      while (isOpen) {
+        const { done, value } = await reader.read();
+        if (done || value === undefined || !isOpen) return;
+        port.write({ samples: new Int16Array(value.data), sampleRateHz: value.sampleRate, channels: value.channels });
+        if (!isDraining) drain().catch(onError);
+      }
+    } catch {
+      // A stream that breaks is one that ended: the next subscription opens a new one.
+    }
+  };
+  void read();
+
+  return () => {
+    if (!isOpen) return;
+    isOpen = false;
+    port.clear();
+    reader.cancel().catch(() => {}); // already ended
+  };
+}

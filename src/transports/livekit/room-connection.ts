@@ -1,0 +1,210 @@
+// One stay in a room: whom the agent is linked to, what it hears, what it says and shows, and how it leaves.
+import type { Clock } from '../../clock.ts';
+import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
+import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
+import { readMicrophone } from './microphone.ts';
+import { Outbox, withinMs } from './outbox.ts';
+import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';
+import type { Rtc, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader, RtcTrack } from './rtc.ts';
+
+/** Text streams of participants that are taken as user input. */
+const CHAT_TOPIC = 'lk.chat';
+/** Each step of leaving may take this long; a dead network must not keep the process. */
+const LEAVE_STEP_MS = 1_000;
+/** The library converts, so the voice is handed over as voices make it. */
+const SPEAKER_RATE_HZ = 24_000;
+
+export interface RoomConnectionOptions {
+  readonly rtc: Rtc;
+  readonly room: RtcRoom;
+  readonly identity: string | undefined;
+  readonly open: Pick<TransportOpenOptions, 'clock' | 'onFrame' | 'onEvent'>;
+  /** Told of sends that failed; none of them ends the call. */
+  onProblem(where: string, error: unknown): void;
+}
+
+export class RoomConnection implements TransportConnection {
+  readonly sink: RoomSpeaker;
+  /** Sends in order: attributes, transcripts. */
+  readonly outbox: Outbox;
+  readonly room: RtcRoom;
+  readonly #rtc: Rtc;
+  readonly #clock: Clock;
+  readonly #identity: string | undefined;
+  readonly #open: RoomConnectionOptions['open'];
+  readonly #onProblem: RoomConnectionOptions['onProblem'];
+  readonly #track: RtcTrack;
+  readonly #beforeLeaving = new Set<() => Promise<unknown>>();
+  #publication: RtcPublication | null = null;
+  #user: RtcParticipant | null = null;
+  #heardTrack: RtcTrack | null = null;
+  #stopReading: (() => void) | null = null;
+  #isOpen = false;
+  #leaving: Promise<void> | null = null;
+
+  /** Before the room is joined: handlers that come later miss what happens on the way in. */
+  constructor({ rtc, room, identity, open, onProblem }: RoomConnectionOptions) {
+    this.#rtc = rtc;
+    this.room = room;
+    this.#identity = identity;
+    this.#open = open;
+    this.#clock = open.clock;
+    this.#onProblem = onProblem;
+    const source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
+    this.#track = rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
+    this.sink = new RoomSpeaker({ rtc, source, clock: open.clock, sampleRateHz: SPEAKER_RATE_HZ });
+    this.outbox = new Outbox(open.clock, (error) => onProblem('send', error));
+    this.#listen();
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Whom the agent talks to; null while nobody is there. */
+  get user(): RtcParticipant | null {
+    return this.#user;
+  }
+
+  /** Track of the user's microphone, and of the agent's voice. Changes when the room is joined anew. */
+  get trackSids(): { readonly user: string | undefined; readonly agent: string | undefined } {
+    return { user: this.#userMicrophone()?.sid, agent: this.#publication?.sid };
+  }
+
+  /** Publishes the voice at once (a telephone keeps ringing until there is a track), then links to who is there. */
+  async begin(): Promise<void> {
+    const { localParticipant } = this.room;
+    if (localParticipant === undefined) throw new Error('the room has no local participant');
+    const source = this.#rtc.TrackSource.SOURCE_MICROPHONE;
+    const options = new this.#rtc.TrackPublishOptions({ source });
+    this.#publication = await localParticipant.publishTrack(this.#track, options);
+    if (!this.room.isConnected) throw new Error('the room was lost while joining');
+    this.#isOpen = true;
+    for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
+  }
+
+  /** Runs before the agent leaves, bounded; for streams that must be closed. Returns a function that takes it back. */
+  beforeLeaving(run: () => Promise<unknown>): () => void {
+    this.#beforeLeaving.add(run);
+    return () => this.#beforeLeaving.delete(run);
+  }
+
+  /** Silent at once; then unpublishes, leaves, and frees the native parts. Never rejects. */
+  close(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
+    this.#isOpen = false;
+    this.sink.close();
+    this.#stopReading?.();
+    if (this.room.isConnected) {
+      await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
+      this.outbox.close();
+      const sid = this.#publication?.sid;
+      // A track that is not unpublished first stays behind in the library for the rest of the process.
+      if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
+    }
+    this.outbox.close();
+    // After the server ended the room the library may reject here; there is nothing left to leave then.
+    await this.#step('disconnect', () => this.room.disconnect());
+    await this.#step('track', () => this.#track.close(true));
+    this.room.removeAllListeners();
+  }
+
+  async #step(where: string, run: () => Promise<unknown> | undefined): Promise<void> {
+    try {
+      await withinMs(Promise.resolve(run()), LEAVE_STEP_MS, this.#clock);
+    } catch (error) {
+      this.#onProblem(where, error);
+    }
+  }
+
+  #listen(): void {
+    const { room } = this;
+    room.on('participantConnected', (participant) => this.#link(participant));
+    room.on('participantDisconnected', (participant) => this.#unlink(participant));
+    room.on('trackPublished', (publication, participant) => {
+      if (participant.identity === this.#user?.identity) this.#subscribe(publication);
+    });
+    room.on('trackSubscribed', (track, publication, participant) => this.#hear(track, publication, participant));
+    room.on('trackUnsubscribed', (track) => {
+      if (track === this.#heardTrack) this.#stopHearing();
+    });
+    room.on('reconnecting', () => this.sink.hold(true));
+    room.on('reconnected', () => this.sink.hold(false));
+    room.on('disconnected', (reason) => this.#lose(reason));
+    room.registerTextStreamHandler(CHAT_TOPIC, (reader, from) => void this.#readText(reader, from.identity));
+  }
+
+  #link(participant: RtcParticipant): void {
+    if (!this.#isOpen || this.#user !== null) return;
+    const self = this.room.localParticipant?.identity ?? '';
+    if (!isUser(this.#rtc, participant, { identity: this.#identity, self })) return;
+    this.#user = participant;
+    for (const publication of participant.trackPublications.values()) this.#subscribe(publication);
+  }
+
+  #unlink(participant: RtcParticipant): void {
+    if (participant.identity !== this.#user?.identity) return;
+    this.#user = null;
+    this.#stopHearing();
+    const reason = endOfUser(this.#rtc, participant.disconnectReason);
+    if (reason !== null && this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
+  }
+
+  /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */
+  #subscribe(publication: RtcPublication): void {
+    if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
+    if (publication.track !== undefined && this.#user !== null) this.#hear(publication.track, publication, this.#user);
+    else publication.setSubscribed?.(true);
+  }
+
+  #hear(track: RtcTrack, publication: RtcPublication, { identity }: RtcParticipant): void {
+    if (identity !== this.#user?.identity || track === this.#heardTrack || this.#leaving !== null) return;
+    if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
+    this.#stopHearing();
+    this.#heardTrack = track;
+    this.#stopReading = readMicrophone({
+      rtc: this.#rtc,
+      track,
+      onFrame: (frame) => this.#open.onFrame(frame),
+      onError: (error) => this.#onProblem('microphone', error),
+    });
+  }
+
+  #stopHearing(): void {
+    this.#stopReading?.();
+    this.#stopReading = null;
+    this.#heardTrack = null;
+  }
+
+  #userMicrophone(): RtcPublication | undefined {
+    const source = this.#rtc.TrackSource.SOURCE_MICROPHONE;
+    return [...(this.#user?.trackPublications.values() ?? [])].find((publication) => publication.source === source);
+  }
+
+  #lose(why: number): void {
+    const wasOpen = this.#isOpen;
+    this.#isOpen = false;
+    this.sink.close();
+    this.#stopHearing();
+    if (!wasOpen || this.#leaving !== null) return;
+    const reason = endOfAgent(this.#rtc, why);
+    if (reason !== null) this.#open.onEvent({ type: 'closed', reason });
+    else this.#open.onEvent({ type: 'lost', reason: `the room was lost (reason ${why})` });
+    void this.close();
+  }
+
+  async #readText(reader: RtcTextReader, identity: string): Promise<void> {
+    try {
+      // Read even when it is not wanted: a reader that is left alone stays in the library for the rest of the process.
+      if (identity !== this.#user?.identity) return await reader.close();
+      const text = await reader.readAll();
+      if (this.#isOpen) this.#open.onEvent({ type: 'text', text });
+    } catch (error) {
+      this.#onProblem('chat', error);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// What a front end sees of a session in a room: the state of the agent, and the words of both sides as they are heard.
+import type { SessionEventMap, SessionEventName, SessionState } from '../../events.ts';
+import type { LivekitTransport } from './livekit-transport.ts';
+import type { RoomConnection } from './room-connection.ts';
+import { RoomTranscripts } from './room-transcripts.ts';
+
+/** What of an AgentSession is needed. */
+export interface ObservedSession {
+  readonly state: SessionState;
+  onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
+}
+
+/** The states that front ends know. */
+export type ShownAgentState = 'initializing' | 'listening' | 'thinking' | 'speaking';
+
+const STATE_ATTRIBUTE = 'lk.agent.state';
+
+/** Null: what follows decides, or the agent is about to leave. */
+const SHOWN: Readonly<Record<SessionState, ShownAgentState | null>> = {
+  connecting: 'initializing',
+  idle: 'listening',
+  listening: 'listening',
+  processing: 'listening',
+  paused: 'listening',
+  thinking: 'thinking',
+  toolExecution: 'thinking',
+  responding: 'thinking',
+  speaking: 'speaking',
+  interrupted: null,
+  closing: null,
+  closed: null,
+  failed: null,
+};
+
+/**
+ * Shows a session in its room: `lk.agent.state`, `lk.transcription` and the older transcriptions. Call it before
+ * `session.start()`, so that nothing is missed. Returns a function that stops it; the end of the session does too.
+ */
+export function attachRoomIo(session: ObservedSession, transport: LivekitTransport): () => void {
+  let connection: RoomConnection | null = null;
+  let transcripts: RoomTranscripts | null = null;
+  let shown: ShownAgentState | null = null;
+
+  const show = (state: SessionState) => {
+    const next = SHOWN[state];
+    if (next === null || next === shown || connection === null) return;
+    shown = next;
+    const { room, outbox } = connection;
+    // Each is a round trip to the server: a state that was overtaken while it waited is not sent.
+    outbox.push(async () => room.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: next }), STATE_ATTRIBUTE);
+  };
+
+  const join = (joined: RoomConnection) => {
+    connection = joined;
+    transcripts = new RoomTranscripts(joined);
+    shown = null;
+    show(session.state);
+  };
+
+  const hear = (name: SessionEventName, event: SessionEventMap[SessionEventName]) => {
+    const told = { name, ...event } as Told;
+    switch (told.name) {
+      case 'state_changed':
+        show(told.toState);
+        return;
+      case 'stt_result':
+        transcripts?.userSaid(told.utterance, told.text, told.isFinal);
+        return;
+      case 'reply_heard':
+        transcripts?.agentSaid(told.itemId, told.text, told.isFinal);
+        return;
+      case 'session_stopped':
+        stop();
+        return;
+    }
+  };
+
+  const leaveRoom = transport.onConnection(join);
+  const leaveSession = session.onAny(hear);
+  const stop = () => {
+    leaveRoom();
+    leaveSession();
+  };
+  return stop;
+}
+
+/** An event with its name inside, so that a switch narrows it. */
+type Told = { [Name in SessionEventName]: SessionEventMap[Name] & { readonly name: Name } }[SessionEventName];

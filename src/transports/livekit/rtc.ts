@@ -1,0 +1,190 @@
+// The part of @livekit/rtc-node that this adapter uses, as types of our own, and its lazy loading.
+import { AgentError } from '../../errors.ts';
+
+export interface RtcFrame {
+  readonly data: Int16Array;
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+export interface RtcSource {
+  /** One call at a time: a second one beside it is refused by the native side. */
+  captureFrame(frame: RtcFrame): Promise<void>;
+  clearQueue(): void;
+}
+
+export interface RtcTrack {
+  readonly sid: string | undefined;
+  close(closeSource?: boolean): Promise<void>;
+}
+
+export interface RtcPublication {
+  readonly sid: string | undefined;
+  readonly source: number | undefined;
+  readonly track?: RtcTrack | undefined;
+  /** Of remote publications only. */
+  setSubscribed?(subscribed: boolean): void;
+}
+
+export interface RtcParticipant {
+  readonly identity: string;
+  readonly kind: number;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly disconnectReason: number | undefined;
+  readonly trackPublications: ReadonlyMap<string, RtcPublication>;
+}
+
+export interface RtcTextOptions {
+  readonly topic: string;
+  readonly attributes?: Record<string, string>;
+  /** In whose name; the server allows it to agents only. */
+  readonly senderIdentity?: string;
+}
+
+export interface RtcTextWriter {
+  write(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RtcTextReader {
+  readAll(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface RtcTranscription {
+  readonly participantIdentity: string;
+  readonly trackSid: string;
+  readonly segments: {
+    readonly id: string;
+    readonly text: string;
+    readonly final: boolean;
+    readonly startTime: bigint;
+    readonly endTime: bigint;
+    readonly language: string;
+  }[];
+}
+
+export interface RtcLocalParticipant {
+  readonly identity: string;
+  publishTrack(track: RtcTrack, options: object): Promise<RtcPublication>;
+  unpublishTrack(trackSid: string): Promise<void>;
+  setAttributes(attributes: Record<string, string>): Promise<void>;
+  streamText(options: RtcTextOptions): Promise<RtcTextWriter>;
+  publishTranscription(transcription: RtcTranscription): Promise<void>;
+}
+
+export interface RtcRoomEvents {
+  participantConnected: [participant: RtcParticipant];
+  participantDisconnected: [participant: RtcParticipant];
+  trackPublished: [publication: RtcPublication, participant: RtcParticipant];
+  trackSubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
+  trackUnsubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
+  disconnected: [reason: number];
+  reconnecting: [];
+  reconnected: [];
+}
+
+export interface RtcRoom {
+  readonly isConnected: boolean;
+  readonly remoteParticipants: ReadonlyMap<string, RtcParticipant>;
+  readonly localParticipant?: RtcLocalParticipant | undefined;
+  /** The newest token: the server sends fresh ones while the room lasts. */
+  readonly token: string | undefined;
+  connect(url: string, token: string, options: RtcConnectOptions): Promise<void>;
+  disconnect(): Promise<void>;
+  on<E extends keyof RtcRoomEvents>(event: E, listener: (...args: RtcRoomEvents[E]) => void): unknown;
+  removeAllListeners(): unknown;
+  registerTextStreamHandler(
+    topic: string,
+    handler: (reader: RtcTextReader, from: { readonly identity: string }) => void,
+  ): void;
+}
+
+export interface RtcConnectOptions {
+  readonly autoSubscribe: boolean;
+  readonly dynacast: boolean;
+  readonly dataStream: { readonly maxPayloadByteLength: number };
+  /** Not in the typings of the library, and passed through by it. */
+  readonly joinRetries: number;
+  readonly connectTimeoutMs: number;
+}
+
+export interface RtcStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: RtcFrame | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
+
+/** Kinds and reasons are numbers that differ between LiveKit's packages; only the library's own names are compared. */
+export interface Rtc {
+  readonly Room: new () => RtcRoom;
+  readonly AudioSource: new (sampleRate: number, channels: number, queueSizeMs: number) => RtcSource;
+  readonly AudioFrame: new (data: Int16Array, sampleRate: number, channels: number, samples: number) => RtcFrame;
+  readonly AudioStream: new (
+    track: RtcTrack,
+    options: { readonly sampleRate: number; readonly numChannels: number; readonly frameSizeMs: number },
+  ) => RtcStream;
+  readonly LocalAudioTrack: { createAudioTrack(name: string, source: RtcSource): RtcTrack };
+  readonly TrackPublishOptions: new (options: { readonly source: number }) => object;
+  readonly TrackSource: { readonly SOURCE_MICROPHONE: number };
+  readonly ParticipantKind: Readonly<Record<'STANDARD' | 'SIP' | 'CONNECTOR', number>>;
+  readonly DisconnectReason: Readonly<
+    Record<
+      | 'CLIENT_INITIATED'
+      | 'DUPLICATE_IDENTITY'
+      | 'PARTICIPANT_REMOVED'
+      | 'ROOM_DELETED'
+      | 'ROOM_CLOSED'
+      | 'USER_UNAVAILABLE'
+      | 'USER_REJECTED'
+      | 'SIP_TRUNK_FAILURE',
+      number
+    >
+  >;
+  dispose(): Promise<void>;
+}
+
+let loaded: Promise<Rtc> | null = null;
+
+/**
+ * Loads the native library on first use: 100 ms, 20 MB. It serves one thread of a process only; in a second thread it
+ * would steal the answers of the first, so it is refused there.
+ * @throws AgentError `ERR_TRANSPORT`
+ */
+export function loadRtc(): Promise<Rtc> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Rtc> {
+  const { isMainThread } = await import('node:worker_threads');
+  if (!isMainThread)
+    throw new AgentError('ERR_TRANSPORT', 'LiveKit rooms cannot be joined from a worker thread', {
+      fix: 'Use the main thread, or a child process',
+      retryable: false,
+    });
+  try {
+    const rtc: unknown = await import('@livekit/rtc-node');
+    return rtc as Rtc; // narrower types of the same module; test/transports/livekit compares them
+  } catch (cause) {
+    throw new AgentError('ERR_TRANSPORT', 'LiveKit rooms need the package @livekit/rtc-node', {
+      fix: 'Install it with `npm install @livekit/rtc-node@1.1.0`; it exists for Linux (glibc), macOS and Windows',
+      retryable: false,
+      cause,
+    });
+  }
+}
+
+/**
+ * Frees the native library, which otherwise keeps the process alive. Call once, last, when every session has ended: rooms
+ * cannot be joined after it. Nothing happens when no room was ever joined. Never rejects.
+ */
+export async function disposeLivekit(): Promise<void> {
+  if (loaded === null) return;
+  try {
+    await (await loaded).dispose();
+  } catch {
+    // What could not be loaded, or is broken, holds nothing that the end of the process will not free.
+  }
+}

@@ -25,8 +25,10 @@ export interface RoomConnectionOptions {
 
 export class RoomConnection implements TransportConnection {
   readonly sink: RoomSpeaker;
-  /** Sends in order: attributes, transcripts. */
-  readonly outbox: Outbox;
+  /** Transcripts, in order. */
+  readonly texts: Outbox;
+  /** Attributes of the agent; apart from the texts, because each waits for the server. */
+  readonly attributes: Outbox;
   readonly room: RtcRoom;
   readonly #rtc: Rtc;
   readonly #clock: Clock;
@@ -53,7 +55,8 @@ export class RoomConnection implements TransportConnection {
     const source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
     this.#track = rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
     this.sink = new RoomSpeaker({ rtc, source, clock: open.clock, sampleRateHz: SPEAKER_RATE_HZ });
-    this.outbox = new Outbox(open.clock, (error) => onProblem('send', error));
+    this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
+    this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
     this.#listen();
   }
 
@@ -101,12 +104,12 @@ export class RoomConnection implements TransportConnection {
     this.#stopReading?.();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
-      this.outbox.close();
       const sid = this.#publication?.sid;
       // A track that is not unpublished first stays behind in the library for the rest of the process.
       if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
     }
-    this.outbox.close();
+    this.texts.close();
+    this.attributes.close();
     // After the server ended the room the library may reject here; there is nothing left to leave then.
     await this.#step('disconnect', () => this.room.disconnect());
     await this.#step('track', () => this.#track.close(true));

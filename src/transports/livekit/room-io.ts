@@ -45,9 +45,9 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
     const next = SHOWN[state];
     if (next === null || next === shown || connection === null) return;
     shown = next;
-    const { room, outbox } = connection;
+    const { room, attributes } = connection;
     // Each is a round trip to the server: a state that was overtaken while it waited is not sent.
-    outbox.push(async () => room.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: next }), STATE_ATTRIBUTE);
+    attributes.push(async () => room.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: next }), STATE_ATTRIBUTE);
   };
 
   const join = (joined: RoomConnection) => {

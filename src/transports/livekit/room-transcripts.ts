@@ -25,21 +25,21 @@ export class RoomTranscripts {
 
   /** Every version is a whole stream under the same segment, in the name of the user. */
   userSaid(utterance: number, text: string, isFinal: boolean): void {
-    const { user, outbox } = this.#connection;
+    const { user, texts } = this.#connection;
     if (user === null) return;
     if (this.#utterance.id !== utterance) this.#utterance = { id: utterance, finals: 0 };
     const segment = `user_${utterance}_${this.#utterance.finals}`;
     if (isFinal) this.#utterance.finals++;
     const { identity } = user;
     // Under one key, so that of several interim versions only the newest is sent.
-    outbox.push(() => this.#sendWhole(segment, text, isFinal, identity), segment);
+    texts.push(() => this.#sendWhole(segment, text, isFinal, identity), segment);
   }
 
   /** `text` is all of the item that was heard so far. */
   agentSaid(itemId: string, text: string, isFinal: boolean): void {
-    const { outbox } = this.#connection;
-    if (isFinal) outbox.push(() => this.#end(itemId, text));
-    else outbox.push(() => this.#grow(itemId, text), `agent_${itemId}`);
+    const { texts } = this.#connection;
+    if (isFinal) texts.push(() => this.#end(itemId, text));
+    else texts.push(() => this.#grow(itemId, text), `agent_${itemId}`);
   }
 
   async #grow(itemId: string, text: string): Promise<void> {
@@ -108,7 +108,7 @@ export class RoomTranscripts {
   }
 
   async #finish(): Promise<void> {
-    await this.#connection.outbox.whenIdle();
+    await this.#connection.texts.whenIdle();
     await this.#closeWriter();
   }
 }

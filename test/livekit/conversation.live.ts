@@ -1,0 +1,70 @@
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { ANSWER, type LiveCall, startLiveCall } from './call.ts';
+import type { UserReport } from './user-protocol.ts';
+
+let call: LiveCall;
+afterEach(() => call.end());
+afterAll(() => disposeLivekit());
+
+type Transcript = Extract<UserReport, { type: 'transcript' }>;
+const isFinalOf =
+  (identity: string) =>
+  (report: UserReport): report is Transcript =>
+    report.type === 'transcript' &&
+    report.identity === identity &&
+    report.isClosed &&
+    report.attributes['lk.transcription_final'] === 'true';
+const isSound =
+  (on: boolean) =>
+  (report: UserReport): report is Extract<UserReport, { type: 'sound' }> =>
+    report.type === 'sound' && report.on === on;
+
+test('what the user says is answered; both sides and the state are seen', async () => {
+  call = await startLiveCall({ answer: () => ({ text: ANSWER, firstTokenMs: 200 }) });
+  const { user } = call;
+  user.send({ type: 'speak', durationMs: 800, hz: 700 });
+  const sound = await user.until(isSound(true), { what: 'the answer' });
+  const said = await user.until(isFinalOf('user'));
+  expect(said.text).toBe('hello');
+  const answered = await user.until(isFinalOf('agent'));
+  expect(answered.text).toBe(ANSWER);
+  const silent = await user.until(isSound(false), { what: 'the end of the answer' });
+  expect(silent.atMs - sound.atMs).toBeGreaterThan(1_500);
+  expect(silent.rms).toBeGreaterThan(0.1);
+  // `initializing` is overtaken where the session is ready before the user is told.
+  const states = () => user.states.filter((state) => state !== 'initializing').join(' ');
+  await user.until(() => states() === 'listening thinking speaking listening', { what: 'the states' });
+  expect(call.problems).toEqual([]);
+});
+
+test('a voice over the answer silences it; the transcript ends where the sound ended', async () => {
+  call = await startLiveCall({
+    answer: () => ({ text: 'a b c d e f g h i j k l m n o p', firstTokenMs: 0, durationMs: 0 }),
+  });
+  const { user } = call;
+  user.send({ type: 'speak', durationMs: 800, hz: 700 });
+  const sound = await user.until(isSound(true), { what: 'the answer' });
+  const from = user.reports.length;
+  user.send({ type: 'speak', durationMs: 1_200, hz: 700 });
+  const silent = await user.until(isSound(false), { from, what: 'silence' });
+  const cut = await user.until(isFinalOf('agent'));
+  const heardMs = cut.text.split(' ').length * 300;
+  expect(heardMs).toBeLessThan(16 * 300);
+  expect(Math.abs(heardMs - (silent.atMs - sound.atMs))).toBeLessThan(600);
+});
+
+test('typed text is answered', async () => {
+  call = await startLiveCall();
+  call.user.send({ type: 'type', text: 'good morning' });
+  await call.user.until(isSound(true), { what: 'the answer' });
+  expect(call.session.history[0]).toMatchObject({ type: 'user', text: 'good morning' });
+});
+
+test('when the user leaves the session ends and the agent is out of the room', async () => {
+  call = await startLiveCall();
+  call.user.send({ type: 'leave' });
+  await expect(call.session.whenStopped).resolves.toEqual({ reason: 'the user left' });
+  await call.transport.close();
+  expect(call.transport.connection?.room.isConnected).toBe(false);
+});

@@ -1,0 +1,81 @@
+// The test's hold on a user process: commands in, reports out, and a wait that ends with the report it is for.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { UserCommand, UserReport } from './user-protocol.ts';
+
+export class RemoteUser {
+  readonly reports: UserReport[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+
+  constructor() {
+    this.#child = fork(fileURLToPath(new URL('./user-process.ts', import.meta.url)), {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    this.#child.on('message', (report) => {
+      this.reports.push(report as UserReport); // sent by user-process.ts only
+      for (const look of [...this.#waiting]) look();
+    });
+  }
+
+  send(command: UserCommand): void {
+    this.#child.send(command);
+  }
+
+  async join(url: string, token: string): Promise<void> {
+    await this.until(({ type }) => type === 'ready');
+    this.send({ type: 'join', url, token });
+    await this.until(({ type }) => type === 'joined' || type === 'failed');
+  }
+
+  /** The first report that fits, from index `from` on; what came before counts. */
+  until<R extends UserReport>(
+    fits: (report: UserReport) => report is R,
+    options?: { readonly from?: number; readonly limitMs?: number; readonly what?: string },
+  ): Promise<R>;
+  until(
+    fits: (report: UserReport) => boolean,
+    options?: { readonly from?: number; readonly limitMs?: number; readonly what?: string },
+  ): Promise<UserReport>;
+  until(
+    fits: (report: UserReport) => boolean,
+    { from = 0, limitMs = 10_000, what = fits.toString() } = {},
+  ): Promise<UserReport> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.reports.slice(from).find(fits);
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        reject(
+          new Error(`the user did not report in ${limitMs} ms: ${what}\n${JSON.stringify(this.reports.slice(-20))}`),
+        );
+      }, limitMs);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** States of the agent as the user saw them, in order. */
+  get states(): readonly string[] {
+    return this.reports.flatMap((report) =>
+      report.type === 'attributes' && report.changed['lk.agent.state'] !== undefined
+        ? [report.changed['lk.agent.state']]
+        : [],
+    );
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
+    this.send({ type: 'exit' });
+    await ended;
+    clearTimeout(limit);
+  }
+}

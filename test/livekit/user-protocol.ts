@@ -1,0 +1,33 @@
+// What a test and its user process say to each other.
+
+export type UserCommand =
+  | { readonly type: 'join'; readonly url: string; readonly token: string }
+  /** A sine through the microphone. */
+  | { readonly type: 'speak'; readonly durationMs: number; readonly hz: number }
+  | { readonly type: 'type'; readonly text: string }
+  | { readonly type: 'leave' }
+  | { readonly type: 'exit' };
+
+export type UserReport =
+  | { readonly type: 'ready' }
+  | { readonly type: 'joined' }
+  | { readonly type: 'said'; readonly durationMs: number }
+  | { readonly type: 'track'; readonly identity: string; readonly source: number }
+  /** Sound from the room began or ended; `rms` of full scale 1: of the first 20 ms, and the loudest of all. */
+  | { readonly type: 'sound'; readonly on: boolean; readonly rms: number; readonly atMs: number }
+  | {
+      readonly type: 'attributes';
+      readonly identity: string;
+      readonly changed: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly type: 'transcript';
+      readonly identity: string;
+      readonly streamId: string;
+      readonly attributes: Readonly<Record<string, string>>;
+      readonly text: string;
+      readonly isClosed: boolean;
+    }
+  | { readonly type: 'participantLeft'; readonly identity: string }
+  | { readonly type: 'left'; readonly reason: number }
+  | { readonly type: 'failed'; readonly command: string; readonly message: string };

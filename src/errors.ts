@@ -40,6 +40,9 @@ export const ERRORS = {
   // supervision
   ERR_CHILD_SPEC: { meaning: 'A child specification or supervisor flag breaks a rule.', retryable: false },
   ERR_SUPERVISOR: { meaning: 'A supervisor could not do what was asked.', retryable: false },
+  // worker
+  ERR_WORKER_AUTH: { meaning: 'The LiveKit server refused the API key or secret of a worker.', retryable: false },
+  ERR_WORKER: { meaning: 'A worker could not start, or could not do what was asked of it.', retryable: false },
   // command line
   ERR_USAGE: { meaning: 'A command line option is unknown or has a bad value.', retryable: false },
 } as const satisfies Record<string, ErrorRow>;

@@ -67,6 +67,7 @@ const LAYERS: readonly Layer[] = [
     files: folder('worker'),
     may: [
       WORDS,
+      XSTATE, // it fills the slots of its charts, as the runtime does
       PACKAGE,
       NODE,
       folder('runtime'),

@@ -63,7 +63,7 @@ export const workerMachine = setup({
     keepFailure: assign((_, params: { readonly failure: ConnectionFailure | null }) => params),
     dropSocket: effectSlot<{ registrationId: string; why: string }>('dropSocket'),
     /** Tells the server the state and the load as they are now. */
-    showStatus: effectSlot<{ registrationId: string }>('showStatus'),
+    showStatus: effectSlot<{ registrationId: string; status: 'available' | 'full' | 'draining' }>('showStatus'),
     /** Answers with `worker.drain` or `worker.emptied` and the number of jobs. */
     askForDrain: effectSlot<{ registrationId: string }>('askForDrain'),
     endJobs: effectSlot<{ registrationId: string }>('endJobs'),
@@ -121,19 +121,28 @@ export const workerMachine = setup({
     },
     available: {
       tags: ['rest', 'registered', 'open'],
-      entry: { type: 'showStatus', params: ({ context: { registrationId } }) => ({ registrationId }) },
+      entry: {
+        type: 'showStatus',
+        params: ({ context: { registrationId } }) => ({ registrationId, status: 'available' as const }),
+      },
       on: { 'worker.filled': 'full', 'worker.lost': 'connecting' },
     },
     full: {
       tags: ['rest', 'registered'],
-      entry: { type: 'showStatus', params: ({ context: { registrationId } }) => ({ registrationId }) },
+      entry: {
+        type: 'showStatus',
+        params: ({ context: { registrationId } }) => ({ registrationId, status: 'full' as const }),
+      },
       on: { 'worker.freed': 'available', 'worker.lost': 'connecting' },
     },
     // The socket may come and go meanwhile; jobs need no socket to go on.
     draining: {
       tags: ['working', 'draining'],
       initial: 'waiting',
-      entry: { type: 'showStatus', params: ({ context: { registrationId } }) => ({ registrationId }) },
+      entry: {
+        type: 'showStatus',
+        params: ({ context: { registrationId } }) => ({ registrationId, status: 'draining' as const }),
+      },
       on: {
         'worker.emptied': 'stopped',
         'worker.drain': {

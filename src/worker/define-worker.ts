@@ -1,0 +1,115 @@
+// What a worker is: whom it serves, under which name, with which limits. Plain and checked; it runs nothing.
+import { z } from 'zod';
+import { parseOptions } from '../options.ts';
+import type { RuntimeOptions } from '../runtime/create-runtime.ts';
+import type { JobContext } from './job-context.ts';
+import type { JobInfo, JobKind } from './job-info.ts';
+import type { AgentPermissions } from './messages.ts';
+
+/** A yes with what the agent is called in the room, or a no; `terminate` refuses for every worker. */
+export type JobDecision =
+  | boolean
+  | {
+      readonly accept: true;
+      /** Default `agent-<job id>`. Must be unique in the room. */
+      readonly identity?: string;
+      readonly name?: string;
+      readonly metadata?: string;
+      readonly attributes?: Readonly<Record<string, string>>;
+    }
+  | { readonly accept: false; readonly terminate?: boolean };
+
+export type Entry = (job: JobContext) => unknown;
+export type RequestFilter = (job: JobInfo) => JobDecision | Promise<JobDecision>;
+/** Runs once in each process that runs jobs, before its first one. What it puts in is `job.processData`. */
+export type Prewarm = (processData: Map<string, unknown>) => unknown;
+
+export interface WorkerOptions {
+  /** Serves one job. The job lasts until this and what it holds is over, or until somebody ends it. */
+  readonly entry: Entry;
+  /** Name for explicit dispatch. Default '': jobs of every room without a named agent. At most 128 characters. */
+  readonly agentName?: string;
+  /** For which events jobs are made; one registration each. Default `['room']`. */
+  readonly kinds?: readonly JobKind[];
+  /** Decides about an offer; see `filterTimeoutMs`. Default: takes every job there is room for. */
+  readonly requestFilter?: RequestFilter;
+  /** Default: nothing is prewarmed. */
+  readonly prewarm?: Prewarm;
+  /** Jobs at the same time, a hard limit. Default 10; 0 takes none. */
+  readonly maxJobs?: number;
+  /** Default: what the server gives, which is subscribe, publish, publish data and update metadata. */
+  readonly permissions?: AgentPermissions;
+  /** Label that dispatches can ask for. Default none. At most 64 bytes, no `_`, spaces or control characters. */
+  readonly deployment?: string;
+  /** Options of the runtime in which jobs start their sessions. */
+  readonly runtime?: RuntimeOptions;
+  /** Milliseconds for the answer of an async request filter; later is a no. Default 50, 1 to 2 000 (the server stops waiting at 3 000). */
+  readonly filterTimeoutMs?: number;
+  /** Milliseconds for all shutdown callbacks of a job. Default 10 000, 0 to 600 000. */
+  readonly shutdownTimeoutMs?: number;
+  /** Milliseconds for `prewarm`. Default 30 000, 1 to 600 000. */
+  readonly prewarmTimeoutMs?: number;
+  /** Milliseconds a drain waits for running jobs before it ends them. Default 3 600 000; 0 ends them at once. */
+  readonly drainTimeoutMs?: number;
+}
+
+const isFunction = (value: unknown) => typeof value === 'function';
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+const ms = (min: number, max: number, fallback: number) =>
+  z
+    .number(`must be a number of milliseconds from ${min} to ${max}`)
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(fallback);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the server refuses
+const CONTROL = /[\u0000-\u001f\u007f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: see above
+const DEPLOYMENT = /^[^_\s\u0000-\u001f\u007f]*$/;
+
+const flag = z.boolean().optional();
+
+const schema = z.strictObject({
+  entry: z.custom<Entry>(isFunction, 'must be a function'),
+  agentName: z
+    .string()
+    .max(128, 'must have at most 128 characters')
+    .refine((name) => !CONTROL.test(name), 'must have no control characters')
+    .default(''),
+  kinds: z
+    .array(z.enum(['room', 'publisher', 'participant'], 'must be room, publisher or participant'))
+    .min(1, 'must name at least one kind')
+    .refine((kinds) => new Set(kinds).size === kinds.length, 'must not name a kind twice')
+    .default(['room']),
+  requestFilter: z.custom<RequestFilter>(isFunction, 'must be a function').optional(),
+  prewarm: z.custom<Prewarm>(isFunction, 'must be a function').optional(),
+  maxJobs: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(10),
+  permissions: z
+    .strictObject({
+      canSubscribe: flag,
+      canPublish: flag,
+      canPublishData: flag,
+      canUpdateMetadata: flag,
+      hidden: flag,
+      canSubscribeMetrics: flag,
+      canManageAgentSession: flag,
+    })
+    .optional(),
+  deployment: z
+    .string()
+    .refine((text) => Buffer.byteLength(text) <= 64, 'must have at most 64 bytes')
+    .refine((text) => DEPLOYMENT.test(text), 'must have no underscore, space or control character')
+    .default(''),
+  runtime: z.custom<RuntimeOptions>(isObject, 'must be an object').default({}),
+  filterTimeoutMs: ms(1, 2_000, 50),
+  shutdownTimeoutMs: ms(0, 600_000, 10_000),
+  prewarmTimeoutMs: ms(1, 600_000, 30_000),
+  drainTimeoutMs: ms(0, 86_400_000, 3_600_000),
+});
+
+/** The options of a worker, checked, with their defaults. Made by {@link defineWorker}. */
+export type WorkerDefinition = Readonly<z.output<typeof schema>>;
+
+/** @throws AgentError `ERR_OPTION` */
+export function defineWorker(options: WorkerOptions): WorkerDefinition {
+  return Object.freeze(parseOptions(schema, options, 'worker'));
+}

@@ -1,0 +1,84 @@
+// Runs jobs in the process of the worker: one runtime for all of them, no isolation from native crashes.
+import { type Clock, sleep } from '../clock.ts';
+import { AgentError, toAgentError } from '../errors.ts';
+import type { Ids } from '../ids.ts';
+import { createRuntime, type Runtime } from '../runtime/create-runtime.ts';
+import type { WorkerDefinition } from './define-worker.ts';
+import { EntryRun } from './job-run.ts';
+import type { Logger } from './logger.ts';
+import type { AssignedJob, JobRun, JobRunner, RunReport } from './runner.ts';
+
+export interface InProcessRunnerOptions {
+  readonly definition: WorkerDefinition;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+}
+
+export class InProcessRunner implements JobRunner {
+  readonly #options: InProcessRunnerOptions;
+  readonly #processData = new Map<string, unknown>();
+  #runtime: Runtime | null = null;
+
+  constructor(options: InProcessRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** The runtime of this process, made with the first job. */
+  get runtime(): Runtime {
+    const { definition, clock, ids } = this.#options;
+    // As many sessions as jobs, unless the worker says otherwise.
+    const maxSessions = Math.max(100, definition.maxJobs);
+    this.#runtime ??= createRuntime({ clock, ids, maxSessions, ...definition.runtime });
+    return this.#runtime;
+  }
+
+  /** @throws AgentError `ERR_WORKER`, `ERR_TIMEOUT` */
+  async open(): Promise<void> {
+    const { definition, clock } = this.#options;
+    const { prewarm, prewarmTimeoutMs } = definition;
+    if (prewarm === undefined) return;
+    const deadline = new AbortController();
+    const late = sleep(clock, prewarmTimeoutMs, deadline.signal).then(() => {
+      if (deadline.signal.aborted) return;
+      throw new AgentError('ERR_TIMEOUT', 'prewarm did not end in time', {
+        field: 'prewarmTimeoutMs',
+        rule: `${prewarmTimeoutMs} ms`,
+        fix: 'Raise `prewarmTimeoutMs`, or prewarm less',
+      });
+    });
+    try {
+      await Promise.race([(async () => prewarm(this.#processData))(), late]);
+    } catch (error) {
+      throw toAgentError(error, 'ERR_WORKER', 'prewarm failed');
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  /** The table of jobs is the only limit here. */
+  freeSlots(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  start(job: AssignedJob, report: (report: RunReport) => void): JobRun {
+    const { definition, clock, logger } = this.#options;
+    const { info, identity } = job;
+    const run = new EntryRun({
+      job,
+      entry: definition.entry,
+      clock,
+      logger: logger.child({ jobId: info.id, room: info.roomName, identity }),
+      runtime: this.runtime,
+      processData: this.#processData,
+      shutdownTimeoutMs: definition.shutdownTimeoutMs,
+      report,
+    });
+    run.start();
+    return run;
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime?.close('worker closed');
+  }
+}

@@ -1,0 +1,27 @@
+// Published as `livekitex-agent/worker`: a process that LiveKit dispatches calls to.
+export type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
+export type { ConnectionOptions } from './connection-options.ts';
+export {
+  defineWorker,
+  type Entry,
+  type JobDecision,
+  type Prewarm,
+  type RequestFilter,
+  type WorkerDefinition,
+  type WorkerOptions,
+} from './define-worker.ts';
+export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
+export { JobContext, type JobContextOptions, type ParticipantEntry, type ShutdownCallback } from './job-context.ts';
+export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
+export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
+export type { AgentPermissions } from './messages.ts';
+export type { AssignedJob, CallbackResult, JobRun, JobRunner, Presence, RunReport } from './runner.ts';
+export {
+  type JobStatus,
+  type RegistrationStatus,
+  WorkerManager,
+  type WorkerManagerOptions,
+  type WorkerState,
+  type WorkerStatus,
+} from './worker-manager.ts';
+export type { JobReport } from './worker-scope.ts';

@@ -1,0 +1,49 @@
+// Contract: where the entry function of a job runs - in this process, or in a host process of a pool.
+import type { JobInfo } from './job-info.ts';
+
+/** A job that the server gave to this worker. */
+export interface AssignedJob {
+  readonly info: JobInfo;
+  /** Server to join. */
+  readonly url: string;
+  /** Token of the agent for the room. */
+  readonly token: string;
+  /** Identity of the agent in the room. */
+  readonly identity: string;
+}
+
+/** How one shutdown callback ended. */
+export interface CallbackResult {
+  readonly name: string;
+  readonly outcome: 'done' | 'failed' | 'timedOut';
+  readonly error: string | null;
+}
+
+export type RunReport =
+  | { readonly type: 'job.started' }
+  /** The entry function and everything it held are over, or the job asked to end. */
+  | { readonly type: 'job.finished'; readonly reason: string; readonly error: string | null }
+  | { readonly type: 'job.ended'; readonly error: string | null; readonly callbacks: readonly CallbackResult[] }
+  | { readonly type: 'job.died'; readonly error: string };
+
+/** Where the agent is: it has never joined a room, joins, is in it, or has left. */
+export type Presence = 'none' | 'joining' | 'joined' | 'left';
+
+export interface JobRun {
+  /** Aborts the job's signal and has its shutdown callbacks run; `job.ended` follows. Idempotent. */
+  stop(reason: string): void;
+  /** Lets go of the job without callbacks. Nothing is reported afterwards. Idempotent. */
+  kill(): void;
+  presence(): { readonly state: Presence; readonly sinceMs: number };
+}
+
+export interface JobRunner {
+  /** Makes the runner ready for its first job, prewarming included. */
+  open(): Promise<void>;
+  /** Free slots at this moment; the worker takes no job without one. */
+  freeSlots(): number;
+  /** Never throws; what goes wrong is reported. Reports may come before this returns. */
+  start(job: AssignedJob, report: (report: RunReport) => void): JobRun;
+  /** Idempotent. Jobs have ended before. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,267 @@
+// Runs one worker: registers it, keeps it registered, gives its jobs to a runner, drains it.
+import type { Actor, InspectionEvent } from 'xstate';
+import { type Clock, realClock } from '../clock.ts';
+import { AgentError } from '../errors.ts';
+import { type Ids, randomIds } from '../ids.ts';
+import type { ConnectionFailure } from '../machines/connection.machine.ts';
+import type { ProblemHandler } from '../observer.ts';
+import {
+  describeReason,
+  monitor,
+  type Report,
+  type SupervisorLogic,
+  shutdown,
+  startRoot,
+} from '../supervisor/index.ts';
+import type { OpenSocket } from './agent-socket.ts';
+import { type ConnectionOptions, resolveConnection } from './connection-options.ts';
+import type { WorkerDefinition } from './define-worker.ts';
+import { InProcessRunner } from './in-process-runner.ts';
+import type { JobKind } from './job-info.ts';
+import { type CpuMeter, machineCpu } from './load.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import type { JobRunner } from './runner.ts';
+import { type JobReport, WorkerScope } from './worker-scope.ts';
+import { workerTree } from './worker-tree.ts';
+import { openWebSocket } from './ws-socket.ts';
+
+export interface WorkerManagerOptions extends ConnectionOptions {
+  /** Default: says nothing. `pinoLogger()` writes JSON lines. */
+  readonly logger?: Logger;
+  /** Attempts to connect before the first registration; null means for ever. Default null. After it a worker never gives up. */
+  readonly initialAttempts?: number | null;
+  /** Default: jobs run in this process. */
+  readonly runner?: JobRunner;
+  /** Told what came of each offer. May throw. */
+  readonly onJobReport?: (report: JobReport) => void;
+  /** Restarts and ends of supervised children. Default: nobody. */
+  readonly onReport?: (report: Report) => void;
+  /** Told what callbacks and inspectors threw. Default: logged. */
+  readonly onProblem?: ProblemHandler;
+  /** An XState inspection observer for every actor of the tree. May throw. */
+  readonly inspect?: (event: InspectionEvent) => void;
+  /** Default: the processor load of the machine. */
+  readonly cpu?: CpuMeter;
+  /** Default: the clock of the process. */
+  readonly clock?: Clock;
+  /** Default: random ids. */
+  readonly ids?: Ids;
+  /** Default: a WebSocket. */
+  readonly openSocket?: OpenSocket;
+  /** Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export type WorkerState = 'idle' | 'connecting' | 'registering' | 'available' | 'full' | 'draining' | 'stopped';
+
+export interface RegistrationStatus {
+  readonly kind: JobKind;
+  readonly state: WorkerState;
+  /** Given by the server, new with every registration; null while not registered. */
+  readonly workerId: string | null;
+  /** How often it was registered since the start. */
+  readonly registrations: number;
+}
+
+export interface JobStatus {
+  readonly jobId: string;
+  readonly roomName: string;
+  readonly identity: string;
+  readonly state: string;
+  readonly ageMs: number;
+}
+
+export interface WorkerStatus {
+  readonly agentName: string;
+  /** The state of the registration that is worst off. */
+  readonly state: WorkerState;
+  readonly registrations: readonly RegistrationStatus[];
+  readonly jobs: readonly JobStatus[];
+  readonly maxJobs: number;
+  /** Share of the capacity in use, 0 to 1. */
+  readonly load: number;
+  readonly totals: Readonly<Record<JobReport['outcome'], number>>;
+}
+
+/** Worst first: what a health check has to see. */
+const BY_SEVERITY: readonly WorkerState[] = [
+  'stopped',
+  'connecting',
+  'registering',
+  'draining',
+  'full',
+  'available',
+  'idle',
+];
+
+export class WorkerManager {
+  readonly clock: Clock;
+  readonly runner: JobRunner;
+  readonly #scope: WorkerScope;
+  readonly #options: WorkerManagerOptions;
+  readonly #tree: SupervisorLogic<unknown>;
+  #root: Actor<SupervisorLogic<unknown>> | null = null;
+  #failure: ConnectionFailure | null = null;
+  #opening: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #resolveStopped: () => void = () => {};
+  readonly #stopped: Promise<void>;
+
+  /** @throws AgentError `ERR_OPTION` when address, key or secret are missing or malformed */
+  constructor(definition: WorkerDefinition, options: WorkerManagerOptions = {}) {
+    const { clock = realClock, ids = randomIds, logger = silentLogger, initialAttempts = null } = options;
+    if (initialAttempts !== null && !(Number.isInteger(initialAttempts) && initialAttempts >= 1)) {
+      throw new AgentError('ERR_OPTION', 'worker is not valid', {
+        field: 'initialAttempts',
+        rule: 'must be null or a whole number >= 1',
+      });
+    }
+    this.#options = options;
+    this.clock = clock;
+    this.runner = options.runner ?? new InProcessRunner({ definition, clock, ids, logger });
+    this.#scope = new WorkerScope({
+      definition,
+      connection: resolveConnection(options, options.env ?? process.env),
+      clock,
+      ids,
+      logger,
+      cpu: options.cpu ?? machineCpu(),
+      runner: this.runner,
+      openSocket: options.openSocket ?? realSocket(clock),
+      initialAttempts,
+      onProblem: options.onProblem ?? (({ where, error }) => logger.error({ where, error: String(error) }, 'problem')),
+      onJobReport: options.onJobReport ?? (() => {}),
+    });
+    this.#tree = workerTree(this.#scope);
+    this.#stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  /**
+   * Prewarms and starts to connect; does not wait for the registration. Idempotent.
+   * @throws AgentError `ERR_WORKER`, `ERR_TIMEOUT` when prewarming fails; `ERR_CLOSED` after `stop`
+   */
+  start(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  /** Settles when the worker has stopped: after a drain, or rejects with why it gave up. */
+  async stopped(): Promise<void> {
+    await this.#stopped;
+    if (this.#failure === null) return;
+    const { code, message } = this.#failure;
+    const known =
+      code === 'ERR_WORKER_AUTH' || code === 'ERR_TRANSPORT' || code === 'ERR_TIMEOUT' ? code : 'ERR_WORKER';
+    throw new AgentError(known, message, { retryable: false });
+  }
+
+  /** Takes no more jobs, waits for the running ones, then leaves the server. Idempotent; resolves when all is closed. */
+  drain(): Promise<void> {
+    this.#scope.logger.info({ jobs: this.#scope.jobs.size }, 'draining');
+    return this.#stop(() => this.#scope.drain());
+  }
+
+  /** Ends the running jobs, with their shutdown callbacks, then leaves the server. */
+  stop(): Promise<void> {
+    return this.#stop(() => this.#scope.force());
+  }
+
+  get status(): WorkerStatus {
+    const { definition, jobs, registrations, clock, totals } = this.#scope;
+    const listed = [...registrations.values()].map(({ kind, workerId, registrations: times, actor }) => ({
+      kind,
+      state: stateOf(actor?.getSnapshot()),
+      workerId,
+      registrations: times,
+    }));
+    return {
+      agentName: definition.agentName,
+      state: BY_SEVERITY.find((state) => listed.some((each) => each.state === state)) ?? 'idle',
+      registrations: listed,
+      jobs: jobs.list().map((job) => ({
+        jobId: job.info.id,
+        roomName: job.info.roomName,
+        identity: job.identity,
+        state: stateName(job.actor?.getSnapshot().value),
+        ageMs: Math.round(clock.now() - job.offeredAtMs),
+      })),
+      maxJobs: jobs.maxJobs,
+      load: this.#scope.load(),
+      totals: { ...totals },
+    };
+  }
+
+  async #open(): Promise<void> {
+    if (this.#stopping !== null) throw new AgentError('ERR_CLOSED', 'the worker was stopped');
+    await this.runner.open();
+    if (this.#stopping !== null) return;
+    const { onReport, inspect } = this.#options;
+    const { clock, ids, onProblem } = this.#scope;
+    const root = startRoot(this.#tree, {
+      id: 'worker',
+      clock,
+      onProblem,
+      random: () => ids.random(),
+      ...(onReport !== undefined && { onReport }),
+      ...(inspect !== undefined && { inspect }),
+    });
+    this.#root = root;
+    monitor(root, ({ reason }) => {
+      this.#failure ??= reason === 'shutdown' || reason === 'normal' ? null : gaveUp(describeReason(reason));
+      this.#resolveStopped();
+    });
+    for (const { actor } of this.#scope.registrations.values()) {
+      if (actor === null) continue;
+      actor.subscribe({
+        complete: () => {
+          this.#failure ??= actor.getSnapshot().output?.failure ?? null;
+          if (this.#failure !== null) this.#resolveStopped();
+        },
+        error: () => {},
+      });
+    }
+  }
+
+  #stop(begin: () => void): Promise<void> {
+    const hadRoot = this.#root !== null;
+    begin();
+    this.#stopping ??= (async () => {
+      await this.#opening?.catch(() => {});
+      if (this.#root !== null) {
+        if (!hadRoot) begin();
+        await shutdown(this.#root);
+      }
+      await this.runner.close();
+      this.#resolveStopped();
+    })();
+    return this.#stopping;
+  }
+}
+
+function gaveUp(message: string): ConnectionFailure {
+  return { code: 'ERR_WORKER', message: `the worker gave up: ${message}` };
+}
+
+function stateOf(snapshot: { readonly value: unknown } | undefined): WorkerState {
+  const name = stateName(snapshot?.value);
+  return BY_SEVERITY.find((state) => state === name) ?? 'idle';
+}
+
+/** The outermost name of a state: `{ running: 'steady' }` is `running`. */
+function stateName(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'object' && value !== null ? (Object.keys(value)[0] ?? 'idle') : 'idle';
+}
+
+function realSocket(clock: Clock): OpenSocket {
+  if (!clock.isVirtual) return openWebSocket;
+  return () =>
+    Promise.reject(
+      new AgentError('ERR_REAL_IO', 'a worker needs the network', {
+        field: 'openSocket',
+        fix: 'Give a scripted `openSocket` under a virtual clock',
+      }),
+    );
+}

@@ -1,0 +1,247 @@
+// The supervision tree of a worker, and the slots of its charts filled for one worker.
+import { type ActorRefFrom, type AnyActorRef, fromCallback, fromPromise } from 'xstate';
+import { textOf } from '../errors.ts';
+import { type ConnectionEvent, connectionMachine } from '../machines/connection.machine.ts';
+import { type JobOutput, jobMachine } from '../machines/job.machine.ts';
+import { workerMachine } from '../machines/worker.machine.ts';
+import {
+  type ChildSpec,
+  type Down,
+  describeReason,
+  dynamicSupervisor,
+  monitor,
+  startChildNow,
+  supervisor,
+} from '../supervisor/index.ts';
+import type { JobDecision } from './define-worker.ts';
+import type { JobInfo } from './job-info.ts';
+import type { JobRecord } from './job-table.ts';
+import { DOUBT_MS, Registration } from './registration.ts';
+import { idsOf, type WorkerScope } from './worker-scope.ts';
+
+/** Opening the TCP connection, TLS and the upgrade. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** The server closes a socket that has not registered for this long. */
+const REGISTRATION_MS = 10_000;
+/** Both SDKs wait this long for an assignment. */
+const ASSIGNMENT_MS = 7_500;
+/** A host that was free a moment ago begins within milliseconds; a fork that was not prewarmed takes half a second. */
+const START_MS = 10_000;
+/** What the shutdown callbacks may take is theirs; this is for the way there and back. */
+const END_MARGIN_MS = 2_000;
+
+/** `jobs`, then one registration per kind: a crash of the jobs' supervisor registers anew, a crash of a registration hurts no job. */
+export function workerTree(scope: WorkerScope) {
+  const jobs = dynamicSupervisor({ id: 'jobs', intensity: 1_000, periodMs: 5_000 });
+  const jobLogic = jobLogicOf(scope);
+  const workerLogic = workerLogicOf(scope);
+  let jobsRef: AnyActorRef | null = null;
+
+  const startJob = (registration: Registration, info: JobInfo): boolean => {
+    const record = jobsRef === null ? undefined : scope.jobs.reserve(info, registration.id, scope.clock.now());
+    if (record === undefined || jobsRef === null) return false;
+    const answer = startChildNow(jobsRef, jobSpec(scope, jobLogic, record));
+    if (answer === 'queued' || answer.ok) return true;
+    scope.jobs.release(record);
+    return false;
+  };
+
+  for (const kind of scope.definition.kinds) {
+    const registration = new Registration(scope, kind, startJob);
+    scope.registrations.set(registration.id, registration);
+  }
+
+  const jobsSpec: ChildSpec<unknown> = {
+    id: 'jobs',
+    type: 'supervisor',
+    restart: 'permanent',
+    shutdown: 'infinity',
+    start: () => ({
+      logic: jobs,
+      onSpawn: (ref) => {
+        jobsRef = ref;
+      },
+    }),
+  };
+  const registrationSpec = (registration: Registration): ChildSpec<unknown> => ({
+    id: `registration:${registration.id}`,
+    restart: 'transient',
+    // It ends by itself when its drain is over, which has a deadline of its own.
+    shutdown: 'infinity',
+    start: () => ({
+      logic: workerLogic,
+      input: {
+        registrationId: registration.id,
+        registrationMs: REGISTRATION_MS,
+        drainMs: scope.definition.drainTimeoutMs,
+        forceMs: scope.definition.shutdownTimeoutMs + 2 * END_MARGIN_MS,
+        connection: {
+          name: 'worker',
+          ownerId: registration.id,
+          connectTimeoutMs: CONNECT_TIMEOUT_MS,
+          baseDelayMs: 500,
+          maxDelayMs: 10_000,
+          maxAttempts: null,
+          stableMs: 30_000,
+          jitterSeed: Math.floor(scope.ids.random() * 2 ** 31),
+        },
+      },
+      onSpawn: (ref) => {
+        registration.actor = ref as ActorRefFrom<typeof workerLogic>; // made from the logic above
+        // A new incarnation in the middle of a drain goes on draining.
+        if (scope.isDraining) queueMicrotask(() => registration.tell({ type: 'worker.drain', jobs: scope.jobs.size }));
+      },
+    }),
+  });
+  return supervisor({
+    id: 'worker',
+    strategy: 'rest_for_one',
+    intensity: 3,
+    periodMs: 5_000,
+    children: [jobsSpec, ...[...scope.registrations.values()].map(registrationSpec)],
+  });
+}
+
+function workerLogicOf(scope: WorkerScope) {
+  const registrationOf = (id: string): Registration => {
+    const registration = scope.registrations.get(id);
+    if (registration === undefined) throw new Error(`no registration ${id}`);
+    return registration;
+  };
+  const connection = connectionMachine.provide({
+    actors: {
+      openConnection: fromPromise(({ input, signal }) => registrationOf(input.ownerId).open(signal)),
+      holdConnection: fromCallback<ConnectionEvent, { name: string; ownerId: string }>(({ input, sendBack }) =>
+        registrationOf(input.ownerId).hold(sendBack),
+      ),
+    },
+  });
+  return workerMachine.provide({
+    actors: { connection },
+    actions: {
+      dropSocket: (_, { registrationId, why }) => registrationOf(registrationId).drop(why),
+      showStatus: (_, { registrationId, status }) => registrationOf(registrationId).show(status),
+      askForDrain: () => scope.drain(),
+      endJobs: () => scope.endJobs('the worker stops'),
+    },
+  });
+}
+
+function jobLogicOf(scope: WorkerScope) {
+  const withRecord = (jobId: string, act: (record: JobRecord) => void) => {
+    const record = scope.jobs.get(jobId);
+    if (record !== undefined) act(record);
+  };
+  const registrationOf = (record: JobRecord) => scope.registrations.get(record.registrationId);
+  return jobMachine.provide({
+    actors: {
+      decideJob: fromPromise(async ({ input: { jobId }, signal }) => {
+        const record = scope.jobs.get(jobId);
+        return record !== undefined && decide(scope, record, signal);
+      }),
+    },
+    actions: {
+      answerYes: (_, { jobId }) =>
+        withRecord(jobId, (record) => {
+          const { identity, name, metadata, attributes } = record;
+          registrationOf(record)?.answer({ jobId, isAvailable: true, identity, name, metadata, attributes });
+        }),
+      answerNo: (_, { jobId }) =>
+        withRecord(jobId, (record) => {
+          registrationOf(record)?.answer({ jobId, isAvailable: false, terminate: record.terminate });
+        }),
+      startRun: (_, { jobId }) => withRecord(jobId, (record) => startRun(scope, record)),
+      showRunning: (_, { jobId }) =>
+        withRecord(jobId, (record) => {
+          scope.logger.info(idsOf(record), 'job running');
+          scope.tellStatus({ jobId, registrationId: record.registrationId }, 'running', null);
+        }),
+      lookAgain: (_, { jobId }) =>
+        withRecord(jobId, (record) => {
+          const isInRoom = record.run?.presence().state === 'joined';
+          scope.logger.warn({ ...idsOf(record), isInRoom }, 'a termination came while the agent was joining');
+          if (!isInRoom) record.actor?.send({ type: 'job.stop', reason: 'terminated by the server' });
+        }),
+      stopRun: (_, { jobId, reason }) => withRecord(jobId, (record) => record.run?.stop(reason)),
+    },
+  });
+}
+
+function jobSpec(scope: WorkerScope, logic: ReturnType<typeof jobLogicOf>, record: JobRecord): ChildSpec<unknown> {
+  const { filterTimeoutMs, shutdownTimeoutMs } = scope.definition;
+  const settings = {
+    decisionMs: filterTimeoutMs,
+    assignmentMs: ASSIGNMENT_MS,
+    startMs: START_MS,
+    recheckMs: DOUBT_MS,
+    endMs: shutdownTimeoutMs + END_MARGIN_MS,
+  };
+  return {
+    id: `job:${record.info.id}`,
+    restart: 'temporary', // what the job has said and done cannot be done again
+    shutdown: 'brutal_kill', // an orderly end goes through the drain
+    start: () => ({
+      logic,
+      input: { jobId: record.info.id, settings },
+      onSpawn: (ref) => {
+        record.actor = ref as ActorRefFrom<typeof logic>; // made from the logic above
+        monitor(ref, (down) => scope.finish(record, endOf(down)));
+      },
+    }),
+  };
+}
+
+function endOf({ reason, output }: Down): Pick<JobOutput, 'outcome' | 'reason' | 'error'> {
+  if (reason === 'normal' && isJobOutput(output)) return output;
+  return { outcome: 'failed', reason: 'crashed', error: `the job's actor ended: ${describeReason(reason)}` };
+}
+
+function isJobOutput(output: unknown): output is JobOutput {
+  return typeof output === 'object' && output !== null && 'outcome' in output;
+}
+
+function startRun(scope: WorkerScope, record: JobRecord): void {
+  const { info, url, token, identity } = record;
+  const { actor } = record;
+  // Reports may come while the chart is still in the middle of the entry action that called us.
+  record.run = scope.runner.start({ info, url, token, identity }, (report) =>
+    queueMicrotask(() => {
+      if (report.type === 'job.ended') {
+        record.callbacks = report.callbacks;
+        for (const { name, outcome, error } of report.callbacks) {
+          if (outcome !== 'done')
+            scope.logger.error({ ...idsOf(record), callback: name, outcome, error }, 'shutdown callback');
+        }
+      }
+      if (actor?.getSnapshot().status === 'active') actor.send(report);
+    }),
+  );
+}
+
+async function decide(scope: WorkerScope, record: JobRecord, signal: AbortSignal): Promise<boolean> {
+  const { requestFilter } = scope.definition;
+  if (requestFilter === undefined) return true;
+  let decision: JobDecision;
+  try {
+    decision = await requestFilter(record.info);
+  } catch (error) {
+    scope.logger.error({ ...idsOf(record), error: textOf(error) }, 'the request filter threw');
+    throw error;
+  }
+  if (signal.aborted) return false;
+  if (typeof decision === 'boolean') return decision;
+  if (!decision.accept) {
+    record.terminate = decision.terminate ?? false;
+    return false;
+  }
+  record.identity = nonEmpty(decision.identity) ?? record.identity;
+  record.name = decision.name ?? '';
+  record.metadata = decision.metadata ?? '';
+  record.attributes = { ...decision.attributes };
+  return true;
+}
+
+/** An empty identity is refused by the room, long after the job was taken. */
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

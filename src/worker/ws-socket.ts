@@ -1,0 +1,85 @@
+// The agent socket over a real WebSocket.
+import type { IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
+import { AgentError, textOf } from '../errors.ts';
+import type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
+
+/** A job carries metadata of at most some kilobytes; more than this is not a message of the agent protocol. */
+const MAX_MESSAGE_BYTES = 1_048_576;
+/** Unsent bytes after which the peer counts as gone: it has not read for minutes. */
+const MAX_BUFFERED_BYTES = 1_048_576;
+
+export const openWebSocket: OpenSocket = ({ url, token, signal }: SocketTarget, listener: SocketListener) =>
+  new Promise<AgentSocket>((resolve, reject) => {
+    let phase: 'opening' | 'open' | 'closed' = 'opening';
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${token}` },
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+      followRedirects: false,
+    });
+    const end = (error: AgentError) => {
+      const before = phase;
+      phase = 'closed';
+      signal.removeEventListener('abort', abandon);
+      socket.terminate();
+      if (before === 'opening') reject(error);
+      else if (before === 'open') listener.onClosed(error.message);
+    };
+    const abandon = () => {
+      if (phase === 'opening') end(new AgentError('ERR_TIMEOUT', 'the server did not open the socket in time'));
+    };
+    // A terminated socket may still report an error; without a listener that would end the process.
+    socket.on('error', (error) => end(failure(textOf(error), error)));
+    socket.on('unexpected-response', (_request, response) => {
+      response.resume();
+      end(refusal(response));
+    });
+    socket.on('close', (code) => end(failure(`the socket was closed (${code})`)));
+    socket.on('message', (data, isBinary) => {
+      if (phase === 'open') listener.onMessage(isBinary ? bytesOf(data) : String(data));
+    });
+    socket.on('open', () => {
+      if (phase !== 'opening') return;
+      phase = 'open';
+      signal.removeEventListener('abort', abandon);
+      resolve({
+        send: (bytes) => {
+          if (phase !== 'open') return;
+          if (socket.bufferedAmount > MAX_BUFFERED_BYTES) end(failure('the server does not read'));
+          else socket.send(bytes, () => {}); // a failed send is followed by `close`
+        },
+        close: () => {
+          if (phase !== 'open') return;
+          phase = 'closed';
+          socket.close(1000);
+          // A peer that never answers the closing frame must not keep the process alive: ws ends the socket after 30 s.
+        },
+      });
+    });
+    signal.addEventListener('abort', abandon, { once: true });
+    if (signal.aborted) abandon();
+  });
+
+function refusal({ statusCode = 0 }: IncomingMessage): AgentError {
+  if (statusCode === 401 || statusCode === 403) {
+    return new AgentError('ERR_WORKER_AUTH', `the server refused the worker (${statusCode})`, {
+      field: 'apiKey, apiSecret',
+      fix: 'Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the keys of the server',
+    });
+  }
+  const isHopeless = statusCode === 404;
+  return new AgentError('ERR_TRANSPORT', `the server answered ${statusCode} instead of opening a socket`, {
+    retryable: !isHopeless,
+    ...(isHopeless && { field: 'url', fix: 'Check LIVEKIT_URL: there is no LiveKit agent endpoint at this address' }),
+  });
+}
+
+function failure(message: string, cause?: unknown): AgentError {
+  return new AgentError('ERR_TRANSPORT', message, { cause });
+}
+
+function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}

@@ -50,9 +50,10 @@ interface RawListeners extends CarrierListeners {
 function startThread(entry: URL, on: RawListeners): Carrier {
   // No inherited flags: loaders and inspectors of the host have no business in an engine.
   const worker = new Worker(entry, { execArgv: [], stdout: true, stderr: true, name: 'speech-engine' });
-  worker.stdout.on('data', () => undefined);
-  worker.stderr.on('data', on.onOutput);
-  worker.on('message', (message: FromWorker) => on.onMessage(message));
+  worker.on('message', (message: FromWorker) => {
+    if (message.type === 'output') on.onOutput(message.text);
+    else on.onMessage(message);
+  });
   worker.on('messageerror', (error) => {
     on.onExit(`a message of the worker could not be read: ${textOf(error)}`);
     void worker.terminate();

@@ -131,6 +131,8 @@ export function openEngineHost(options: EngineHostOptions): EngineHost {
         settleReady.resolve();
         next();
         break;
+      case 'output':
+        break; // kept by the carrier for the day the worker dies
       case 'broken':
         goDown(problem(message.message));
         break;

@@ -37,7 +37,10 @@ export {
   type RuntimeOptions,
   type SessionStartOptions,
 } from './runtime/create-runtime.ts';
+export { type EmbeddedOptions, embeddedProviders, type ModelProgress } from './runtime/embedded-providers.ts';
+export type { SupervisedEngines } from './runtime/engines.ts';
 export type { ChatItem } from './runtime/ledger.ts';
+export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
 export type { SpeechHandle, SpeechResult } from './runtime/speech-handle.ts';
 export {

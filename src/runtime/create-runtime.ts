@@ -171,6 +171,7 @@ class VoiceRuntime implements Runtime {
       ...(inspect !== undefined && { inspect }),
       ...(onReport !== undefined && { onReport }),
     });
+    this.#defaults.supervise(options.providers.engines ?? []);
   }
 
   get actor(): AnyActorRef {

@@ -17,12 +17,12 @@ export interface ProviderChoice {
   readonly llm?: Llm;
   /** `null` turns it off: every silence of `endpointing.minDelayMs` ends the turn. */
   readonly turnDetector?: TurnDetector | null;
+  /** Engines behind the providers; the runtime starts them at once, supervises them, and stops them when it is closed. */
+  readonly engines?: readonly SupervisedEngines[];
 }
 
 /** Providers that come with the package, and the engines behind them. */
-export interface EmbeddedProviders extends Required<ProviderChoice> {
-  readonly engines: readonly SupervisedEngines[];
-}
+export type EmbeddedProviders = Required<ProviderChoice>;
 
 export interface ProviderDefaults {
   readonly choice: ProviderChoice;

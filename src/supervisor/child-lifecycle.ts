@@ -128,7 +128,7 @@ function* awaitReady(engine: Engine, record: ChildRecord, ref: AnyActorRef): Ope
   const subscription = ready === undefined ? undefined : ref.subscribe({ next: look });
   look(ref.getSnapshot());
   const token = {};
-  const timer = startTimeoutMs === undefined ? undefined : engine.timer(token, startTimeoutMs);
+  if (startTimeoutMs !== undefined) engine.timer(token, startTimeoutMs);
   try {
     if (!isReady && hookError === undefined) {
       const event = yield (event) =>
@@ -147,7 +147,7 @@ function* awaitReady(engine: Engine, record: ChildRecord, ref: AnyActorRef): Ope
     return reason === undefined || (isReady && reason === 'normal') ? undefined : reason;
   } finally {
     subscription?.unsubscribe();
-    if (timer !== undefined) engine.services.clock.clearTimeout(timer);
+    engine.disarm(token);
   }
 }
 
@@ -190,20 +190,19 @@ function* awaitEnd(
   token: object,
   deadlineMs: number | 'infinity' | undefined,
 ): Operation<void> {
-  const { clock } = engine.services;
   if (deadlineMs !== undefined) {
-    const timer = deadlineMs === 'infinity' ? undefined : engine.timer(token, deadlineMs);
+    if (deadlineMs !== 'infinity') engine.timer(token, deadlineMs);
     const event = yield (event) => isTimer(event, token) || isEndOf(event, ref);
-    if (timer !== undefined) clock.clearTimeout(timer);
+    engine.disarm(token);
     if (event.type !== 'supervisor.timer') return;
     killTree(ref, 'killed');
     if (isEnded(ref)) return;
   }
   // Killed in the middle of an event: it ends when that event is handled. If it still has not when the event loop comes
   // round, its mailbox is blocked and only force is left.
-  const force = engine.timer(token, 0);
+  engine.timer(token, 0);
   const event = yield (event) => isTimer(event, token) || isEndOf(event, ref);
-  clock.clearTimeout(force);
+  engine.disarm(token);
   if (event.type === 'supervisor.timer' && !isEnded(ref)) forceStop(ref);
 }
 

@@ -45,7 +45,7 @@ export interface Backoff {
   readonly factor?: number;
   /** Share of the delay that is random, 0 to 1. Default 0.2; 0 turns it off. */
   readonly jitter?: number;
-  /** After this many milliseconds without an exit the delays start over. Default `maxMs`. */
+  /** A child that ran for this many milliseconds starts its delays over. Default `maxMs`. */
   readonly resetMs?: number;
 }
 

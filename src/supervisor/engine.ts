@@ -64,6 +64,7 @@ export class Engine implements ChildOwner {
   end: End | undefined;
   readonly onReport: ReportHandler | undefined;
   readonly #requests = new Set<Request>();
+  readonly #timers = new Map<object, unknown>();
   #operation: Operation<void> | undefined;
   #wait: Wait | undefined;
   #postponed: SupervisorEvent[] = [];
@@ -158,9 +159,19 @@ export class Engine implements ChildOwner {
     this.end = end;
   }
 
-  /** Arms a timer that comes back as an event with `token`. */
-  timer(token: object, delayMs: number): unknown {
-    return this.services.clock.setTimeout(() => this.scope.self.send({ type: 'supervisor.timer', token }), delayMs);
+  /** Arms a timer that comes back as an event with `token`. All timers of a supervisor end with it. */
+  timer(token: object, delayMs: number): void {
+    const fire = () => {
+      this.#timers.delete(token);
+      this.scope.self.send({ type: 'supervisor.timer', token });
+    };
+    this.#timers.set(token, this.services.clock.setTimeout(fire, delayMs));
+  }
+
+  disarm(token: object): void {
+    const timer = this.#timers.get(token);
+    if (timer !== undefined) this.services.clock.clearTimeout(timer);
+    this.#timers.delete(token);
   }
 
   /** Posts the next restart of `record` to the own mailbox, behind what is already there; later with a backoff. */
@@ -258,6 +269,7 @@ export class Engine implements ChildOwner {
 
   #close(): void {
     this.phase = 'ended';
+    for (const token of [...this.#timers.keys()]) this.disarm(token);
     for (const request of [...this.#requests]) this.answer(request, { ok: false, reason: 'noproc' });
   }
 }

@@ -39,6 +39,7 @@ export {
 } from './child-spec.ts';
 export { describeReason, Exit, type ExitReason, exitReasonOf, isOrderly } from './exit-reason.ts';
 export { handlesExit } from './graceful.ts';
+export { type CallbackTools, guardedCallback } from './guarded-callback.ts';
 export {
   type DeleteChildResult,
   EXIT_EVENT,

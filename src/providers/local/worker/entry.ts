@@ -22,7 +22,8 @@ async function open(module: string, options: unknown): Promise<void> {
     await engine.probe?.();
     send({ type: 'ready' });
   } catch (error) {
-    send({ type: 'broken', message: textOf(error) });
+    // A wasm engine may throw the bare address of its exception; what it printed says more.
+    send({ type: 'broken', message: error instanceof Error ? textOf(error) : 'it could not be opened' });
   }
 }
 

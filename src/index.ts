@@ -32,6 +32,19 @@ export type { Vad, VadEdge, VadOpenOptions, VadOptions, VadStream } from './prov
 export { Agent, type AgentOptions, type AgentState } from './runtime/agent.ts';
 export { AgentSession, type ReplyOptions, type SessionUsage } from './runtime/agent-session.ts';
 export {
+  type AgentSessionCommand,
+  type AgentSessionContext,
+  type AgentSessionEvent,
+  type AgentSessionInput,
+  type AgentSessionLogic,
+  type AgentSessionOutput,
+  type AgentSessionRef,
+  type AgentSessionSnapshot,
+  type AgentSessionTag,
+  agentSession,
+  sessionOf,
+} from './runtime/agent-session-logic.ts';
+export {
   createRuntime,
   type Runtime,
   type RuntimeOptions,

@@ -163,8 +163,7 @@ export class AgentSession {
     const scope = this.#scope;
     if (this.#stopped !== null) return this.#stopped;
     if (scope === null) {
-      if (this.#starting !== null) await this.#starting.catch(() => {});
-      if (this.#scope !== null) return this.close(reason);
+      // Nothing runs yet that could be closed; a start that is under way, however long it takes, finds the session over.
       this.stopped(reason);
       return { reason };
     }

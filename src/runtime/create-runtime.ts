@@ -70,6 +70,8 @@ export interface Runtime {
   readonly actor: AnyActorRef;
   readonly registry: Registry;
   readonly sessions: readonly AgentSession[];
+  /** Told what listeners, inspectors and hooks threw; see {@link RuntimeOptions.onProblem}. */
+  readonly onProblem: ProblemHandler;
   /** Prepares a session, so that listeners can be added before it starts. */
   createSession(options: SessionStartOptions): AgentSession;
   /** Prepares and starts one. */
@@ -120,7 +122,7 @@ class VoiceRuntime implements Runtime {
   readonly registry = new Registry();
   readonly #ids: Ids;
   readonly #options: z.output<typeof schema>;
-  readonly #onProblem: ProblemHandler;
+  readonly onProblem: ProblemHandler;
   readonly #root: Actor<ReturnType<typeof supervisor>>;
   readonly #sessions = new Map<string, AgentSession>();
   readonly #defaults: ProviderDefaults;
@@ -132,7 +134,7 @@ class VoiceRuntime implements Runtime {
     parseSessionOptions(options.session);
     this.clock = options.clock ?? realClock;
     this.#ids = options.ids ?? randomIds;
-    this.#onProblem = options.onProblem ?? warnOnce();
+    this.onProblem = options.onProblem ?? warnOnce();
     this.#defaults = {
       choice: options.providers,
       embedded: null,
@@ -166,7 +168,7 @@ class VoiceRuntime implements Runtime {
       id: 'runtime',
       clock: this.clock,
       registry: this.registry,
-      onProblem: this.#onProblem,
+      onProblem: this.onProblem,
       random: () => this.#ids.random(),
       ...(inspect !== undefined && { inspect }),
       ...(onReport !== undefined && { onReport }),
@@ -185,7 +187,7 @@ class VoiceRuntime implements Runtime {
   createSession(given: SessionStartOptions): AgentSession {
     const start = parseOptions(startSchema, given, 'session');
     const options = parseSessionOptions({ ...this.#options.session, ...start.options });
-    const hub = new EventHub(this.#onProblem);
+    const hub = new EventHub(this.onProblem);
     const sessionId = this.#ids.next('sess');
     return new AgentSession({
       sessionId,
@@ -225,6 +227,7 @@ class VoiceRuntime implements Runtime {
     try {
       const providers = await resolveProviders(agent, this.#defaults, this.clock);
       if (this.#closing !== null) throw new AgentError('ERR_CLOSED', 'the runtime is closed');
+      if (session.state === 'closed') throw new AgentError('ERR_CLOSED', 'the session was closed while it started');
       agent.attach(session);
       scope = new SessionScope({
         id: session.sessionId,
@@ -236,7 +239,7 @@ class VoiceRuntime implements Runtime {
         clock: this.clock,
         ids: this.#ids,
         registry: this.registry,
-        onProblem: this.#onProblem,
+        onProblem: this.onProblem,
         onLog: this.#options.onLog ?? (() => {}),
         hub,
       });

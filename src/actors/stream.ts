@@ -1,6 +1,6 @@
 // Callback logic that cannot hurt its host: late throws and rejections become one failure event, cleanup runs once.
 import { type CallbackActorLogic, type EventObject, fromCallback, type NonReducibleUnknown } from 'xstate';
-import type { Clock } from '../clock.ts';
+import { type Clock, guardedClock } from '../clock.ts';
 
 export interface StreamIo<Event extends EventObject> {
   /** Aborted when the actor is stopped. */
@@ -47,13 +47,7 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
           fail(error);
         }
       };
-    const guardClock = (clock: Clock): Clock => ({
-      now: () => clock.now(),
-      wallNow: () => clock.wallNow(),
-      setTimeout: (fn, delayMs) => clock.setTimeout(guard(fn), delayMs),
-      clearTimeout: (handle) => clock.clearTimeout(handle),
-      isVirtual: clock.isVirtual,
-    });
+    const guardClock = (clock: Clock) => guardedClock(clock, guard);
     const close = open(input, { signal, report, fail, guard, guardClock });
     return () => {
       controller.abort();

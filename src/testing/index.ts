@@ -6,7 +6,7 @@ export { type HeardAudio, LoopbackUser, type LoopbackUserOptions, type SpeakOpti
 export { type ScriptedAnswer, ScriptedLlm, type ScriptedLlmOptions } from './scripted-llm.ts';
 export { ScriptedStt, type SttFaults } from './scripted-stt.ts';
 export { ScriptedTts, type ScriptedTtsOptions, type TtsFaults } from './scripted-tts.ts';
-export { ScriptedVad, type ScriptedVadOptions } from './scripted-vad.ts';
+export { ScriptedVad, type ScriptedVadOptions, type VadFaults } from './scripted-vad.ts';
 export { type SpokenLine, SpokenScript } from './spoken-script.ts';
 export { startTestCall, type TestCall, type TestCallOptions } from './test-call.ts';
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.ts';

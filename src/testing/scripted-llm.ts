@@ -13,6 +13,8 @@ export interface ScriptedAnswer {
   readonly durationMs?: number;
   /** Throws instead of answering. */
   readonly error?: unknown;
+  /** Throws after its text. */
+  readonly breaksWith?: unknown;
   /** Never answers, and ignores its abort. */
   readonly hangs?: boolean;
 }
@@ -47,6 +49,7 @@ export class ScriptedLlm implements Llm {
     if (answer.error !== undefined) throw answer.error;
     for (let at = 0; at < text.length && !request.signal.aborted; at += 3)
       yield { type: 'text', text: text.slice(at, at + 3) };
+    if (answer.breaksWith !== undefined) throw answer.breaksWith;
     if (durationMs > firstTokenMs) await sleep(clock, durationMs - firstTokenMs, request.signal);
     if (request.signal.aborted) throw new AgentError('ERR_CLOSED', 'aborted');
     for (const { name, arguments: args = '{}' } of calls)

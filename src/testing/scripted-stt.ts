@@ -10,6 +10,12 @@ export interface SttFaults {
   failsToOpen?: boolean;
   /** Nothing is reported any more. */
   isMute?: boolean;
+  /** Every result is reported twice. */
+  repeats?: boolean;
+  /** Goes on reporting after it was closed, as a network stream does. */
+  isLate?: boolean;
+  /** The next timer of a stream throws, once: a bug in a callback. */
+  throwsNext?: boolean;
 }
 
 /**
@@ -36,8 +42,10 @@ export class ScriptedStt implements Stt {
     if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the recogniser does not open');
     const { report, clock, fail } = options;
     this.#streams.add(fail);
-    const stream = new ScriptedSttStream(this.#script, clock, (result) => {
-      if (this.faults.isMute !== true) report(result);
+    const stream = new ScriptedSttStream(this.#script, clock, this.faults, (result) => {
+      if (this.faults.isMute === true) return;
+      report(result);
+      if (this.faults.repeats === true) report(result);
     });
     return {
       begin: (utterance) => stream.begin(utterance),
@@ -63,13 +71,15 @@ interface OpenUtterance {
 class ScriptedSttStream {
   readonly #script: SpokenScript;
   readonly #clock: Clock;
+  readonly #faults: SttFaults;
   readonly #report: SttOpenOptions['report'];
   readonly #utterances = new Map<number, OpenUtterance>();
   #current = 0;
 
-  constructor(script: SpokenScript, clock: Clock, report: SttOpenOptions['report']) {
+  constructor(script: SpokenScript, clock: Clock, faults: SttFaults, report: SttOpenOptions['report']) {
     this.#script = script;
     this.#clock = clock;
+    this.#faults = faults;
     this.#report = report;
   }
 
@@ -107,6 +117,7 @@ class ScriptedSttStream {
   }
 
   close(): void {
+    if (this.#faults.isLate === true) return;
     for (const utterance of [...this.#utterances.keys()]) this.#drop(utterance);
   }
 
@@ -134,6 +145,10 @@ class ScriptedSttStream {
   #after(open: OpenUtterance, delayMs: number, run: () => void): void {
     const timer = this.#clock.setTimeout(() => {
       open.timers.delete(timer);
+      if (this.#faults.throwsNext === true) {
+        this.#faults.throwsNext = false;
+        throw new TypeError('a bug of the recogniser');
+      }
       run();
     }, delayMs);
     open.timers.add(timer);

@@ -36,6 +36,7 @@ export interface TestCall {
   readonly session: AgentSession;
   readonly user: LoopbackUser;
   readonly llm: ScriptedLlm;
+  readonly vad: ScriptedVad;
   readonly stt: ScriptedStt;
   readonly tts: ScriptedTts;
   /** Every event of the session with its time in milliseconds since the start, as it was told. */
@@ -88,6 +89,7 @@ export async function startTestCall(given: TestCallOptions = {}): Promise<TestCa
     session,
     user,
     llm,
+    vad,
     stt,
     tts,
     log,

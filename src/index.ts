@@ -46,6 +46,7 @@ export {
 } from './runtime/agent-session-logic.ts';
 export {
   createRuntime,
+  type InspectionObserver,
   type Runtime,
   type RuntimeOptions,
   type SessionStartOptions,

@@ -33,6 +33,11 @@ import { parseSessionOptions, type SessionOptionsInput } from './session-options
 import { addScope, removeScope, SessionScope } from './session-scope.ts';
 import { type SessionTreeInput, sessionTree } from './tree.ts';
 
+/** What XState takes as `inspect`: a function, or an observer as stock inspectors have it. */
+export type InspectionObserver =
+  | ((event: InspectionEvent) => void)
+  | { readonly next?: ((event: InspectionEvent) => void) | undefined };
+
 export interface RuntimeOptions {
   /** Providers of agents that bring none of their own. Default: the embedded ones, fetched at first use. */
   readonly providers?: ProviderChoice;
@@ -40,8 +45,8 @@ export interface RuntimeOptions {
   readonly session?: SessionOptionsInput;
   /** Sessions at the same time; one more is refused with ERR_MAX_SESSIONS. Default 100; 0 refuses all. */
   readonly maxSessions?: number;
-  /** An XState inspection observer for every actor of the tree, such as `createBrowserInspector().inspect`. May throw. */
-  readonly inspect?: (event: InspectionEvent) => void;
+  /** An XState inspection observer for every actor of the tree, such as the `inspect` of a stock inspector. May throw. */
+  readonly inspect?: InspectionObserver;
   /** Told what listeners, inspectors and hooks threw. Default: written to stderr, once for each place. */
   readonly onProblem?: ProblemHandler;
   /** Log lines of tools. Default: nobody. */
@@ -88,7 +93,12 @@ const schema = z.strictObject({
   providers: z.custom<ProviderChoice>(isObject, 'must be an object').default({}),
   session: z.custom<SessionOptionsInput>(isObject, 'must be an object').default({}),
   maxSessions: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(100),
-  inspect: callback<NonNullable<RuntimeOptions['inspect']>>(),
+  inspect: z
+    .custom<InspectionObserver>(
+      (value) => isFunction(value) || (isObject(value) && isFunction((value as { next?: unknown }).next)),
+      'must be a function or an observer with a method `next`',
+    )
+    .optional(),
   onProblem: callback<ProblemHandler>(),
   onLog: callback<NonNullable<RuntimeOptions['onLog']>>(),
   onReport: callback<NonNullable<RuntimeOptions['onReport']>>(),
@@ -170,7 +180,9 @@ class VoiceRuntime implements Runtime {
       registry: this.registry,
       onProblem: this.onProblem,
       random: () => this.#ids.random(),
-      ...(inspect !== undefined && { inspect }),
+      ...(inspect !== undefined && {
+        inspect: typeof inspect === 'function' ? inspect : (event) => inspect.next?.(event),
+      }),
       ...(onReport !== undefined && { onReport }),
     });
     this.#defaults.supervise(options.providers.engines ?? []);

@@ -15,5 +15,6 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
   'barge-in': { run: async () => (await import('./barge-in.ts')).benchBargeIn() },
   'session-start': { run: async () => (await import('./session-start.ts')).benchSessionStart() },
   import: { run: async () => (await import('./import.ts')).benchImport() },
+  supervisor: { flags: ['--expose-gc'], run: async () => (await import('./supervisor.ts')).benchSupervisor() },
   memory: { flags: ['--expose-gc'], run: async () => (await import('./memory.ts')).benchMemory() },
 };

@@ -383,6 +383,24 @@ describe('inside a system of somebody else', () => {
     actor.stop();
   });
 
+  test('an inspector that was there first and throws later blocks nothing', () => {
+    const { child, ref } = world();
+    let isArmed = false;
+    const logic = supervisor({ id: 's', children: [child('a')] }) as AnyActorLogic;
+    const host = createActor(setup({ actors: { logic } }).createMachine({ invoke: { src: 'logic' } }), {
+      inspect: () => {
+        if (isArmed) throw new Error('inspect');
+      },
+    }).start();
+    const before = ref('a');
+    isArmed = true;
+    before.send({ type: 'nothing' });
+    before.send({ type: 'crash' });
+    expect(ref('a')).not.toBe(before);
+    isArmed = false;
+    host.stop();
+  });
+
   test('a plain root supervisor that gives up does not end the process', async () => {
     const { child, crash, clock } = world();
     const actor = createActor(supervisor({ id: 's', intensity: 0, children: [child('a')] }), {

@@ -204,6 +204,24 @@ describe('supervisor', () => {
     expect(told).toEqual([{ shutdown: 'tired' }, 'killed', { error: new Error('crash') }, 'shutdown', 'late shutdown']);
   });
 
+  test('a cancelled monitor tells nothing, and an actor that its own parent stopped was killed', () => {
+    const { root } = run({ intensity: 9, children: [spec('a')] });
+    const told: unknown[] = [];
+    const cancel = monitor(refOf(root, 'a'), (down) => told.push(down.reason));
+    cancel();
+    refOf(root, 'a').send({ type: 'crash' });
+    const machine = setup({ actors: { worker } }).createMachine({
+      initial: 'on',
+      states: { on: { invoke: { src: 'worker', id: 'w' }, on: { off: 'off' } }, off: {} },
+    });
+    const host = startRoot(machine, { clock: new VirtualClock() });
+    const child = host.getSnapshot().children.w;
+    if (child === undefined) throw new Error('the worker does not run');
+    monitor(child, (down) => told.push([down.reason, down.output]));
+    host.send({ type: 'off' });
+    expect(told).toEqual([['killed', undefined]]);
+  });
+
   test('auto shutdown follows the orderly end of a significant child', () => {
     const { root } = run({
       autoShutdown: 'any_significant',

@@ -59,6 +59,11 @@ export class EnginePool {
     return this.#hosts.filter((host) => host.state === 'ready').length;
   }
 
+  /** A host is being loaded. */
+  get isStarting(): boolean {
+    return this.#starting > 0;
+  }
+
   /** Process ids of forked hosts, the working ones first. */
   get pids(): readonly number[] {
     return this.#hosts.flatMap((host) => host.pid ?? []);

@@ -102,7 +102,7 @@ export class AgentSession {
 
   /**
    * Connects and begins to listen. Idempotent.
-   * @throws AgentError `ERR_MAX_SESSIONS`, `ERR_TRANSPORT`, `ERR_MODEL_MISSING`, `ERR_CLOSED`
+   * @throws AgentError `ERR_MAX_SESSIONS`, `ERR_TRANSPORT`, `ERR_AGENT_STATE`, `ERR_CLOSED`
    */
   start(): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#over());

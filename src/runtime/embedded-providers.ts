@@ -20,8 +20,8 @@ export interface ModelProgress {
 }
 
 /**
- * Fetches the models where they are missing. Hand the result to `createRuntime({ providers })`, which puts the engines
- * under supervision. A runtime without `providers` does the same at its first session.
+ * Fetches the models where they are missing. Hand the result to `createRuntime({ providers })`, which starts the engines
+ * and puts them under supervision. A runtime without `providers` fetches and loads them at the first audio it gets.
  * @throws AgentError `ERR_MODEL_MISSING`, `ERR_MODEL_CORRUPT`, `ERR_OPTION`
  */
 export async function embeddedProviders(options: EmbeddedOptions = {}): Promise<EmbeddedProviders> {

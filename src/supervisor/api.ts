@@ -140,8 +140,9 @@ export function shutdown(ref: AnyActorRef, reason: ExitReason = 'shutdown'): Pro
 }
 
 /** Keeps `value` for the next incarnation of the child `self`; ignored unless its spec says `checkpoint: true`. */
-export function saveCheckpoint(self: AnyActorRef, value: unknown): void {
-  const record = self._parent === undefined ? undefined : engineOf(self._parent)?.children.byActor(self);
+export function saveCheckpoint(self: { readonly sessionId: string }, value: unknown): void {
+  const ref = self as AnyActorRef; // every logic knows itself by a type of its own; all are actors
+  const record = ref._parent === undefined ? undefined : engineOf(ref._parent)?.children.byActor(ref);
   if (record?.spec.checkpoint === true) record.checkpoint = value;
 }
 

@@ -166,7 +166,7 @@ describe('checkpoint', () => {
   const counter = fromTransition(
     (state: number, event: { type: string }, { self }) => {
       if (event.type === 'crash') throw new Error('crash');
-      saveCheckpoint(self as AnyActorRef, state + 1); // the ref of a reducer has a narrower event type
+      saveCheckpoint(self, state + 1);
       return state + 1;
     },
     ({ input }: { input: number }) => input,

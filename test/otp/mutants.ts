@@ -10,7 +10,15 @@ import { type Mutant, mutants } from './mutant-list.ts';
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'mutants-'));
-for (const path of ['src', 'test/supervisor', 'test/otp', 'vitest.config.ts', 'package.json', 'tsconfig.json']) {
+for (const path of [
+  'src',
+  'examples',
+  'test/supervisor',
+  'test/otp',
+  'vitest.config.ts',
+  'package.json',
+  'tsconfig.json',
+]) {
   cpSync(join(root, path), join(copy, path), { recursive: true });
 }
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));

@@ -16,7 +16,8 @@ export interface StreamIo<Event extends EventObject> {
 }
 
 /**
- * A stream actor. `open` may throw: that is a crash, the supervisor's affair. What it returns is called once at the end.
+ * A stream actor. An `open` that throws is a stream that broke: an engine that cannot be opened for ten seconds must cost
+ * the chart's backoff and not the restarts that its supervisor has. What it returns is called once at the end.
  * @param failure the event that tells the chart that the stream broke
  */
 export function streamLogic<Event extends EventObject, Input extends NonReducibleUnknown>(
@@ -48,11 +49,16 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
         }
       };
     const guardClock = (clock: Clock) => guardedClock(clock, guard);
-    const close = open(input, { signal, report, fail, guard, guardClock });
+    let close: (() => void) | undefined;
+    try {
+      close = open(input, { signal, report, fail, guard, guardClock });
+    } catch (error) {
+      fail(error);
+    }
     return () => {
       controller.abort();
       try {
-        close();
+        close?.();
       } catch (error) {
         onError(input, error);
       }

@@ -68,6 +68,8 @@ export class InputLink {
   /** Clock time of sample 0; moves when the source paused. */
   #originMs: number | null = null;
   #utterances: TapedUtterance[] = [];
+  /** Tape position of the first sample of each utterance that the present recogniser got. */
+  readonly #sttBase = new Map<number, number>();
   /** Voice goes on after the host ended the utterance: taped, and an utterance of its own if it lasts. */
   #limbo: { readonly sinceMs: number; readonly startSample: number } | null = null;
   /** The detector said so for the voice that is going on. */
@@ -129,6 +131,7 @@ export class InputLink {
     this.#stt = reader;
     for (const utterance of this.#utterances) {
       reader.begin(utterance.id);
+      this.#noteBase(utterance.id);
       this.#tape.replay(utterance.id, (frame) => reader.write(frame));
       if (utterance.isEnded) reader.end(utterance.id);
     }
@@ -138,14 +141,17 @@ export class InputLink {
   /** The final is in the ledger: the audio is no longer needed. */
   release(utterance: number): void {
     this.#utterances = this.#utterances.filter(({ id }) => id !== utterance);
+    this.#sttBase.delete(utterance);
     this.#tape.release(utterance);
   }
 
-  /** Words of the open utterance so far are in the ledger: a restarted recogniser begins behind them. */
-  trim(utterance: number): void {
-    if (this.#open()?.id !== utterance) return;
-    this.#tape.release(utterance);
-    this.#tape.openUtterance(utterance, this.#tape.position + LEAD_IN_SAMPLES);
+  /**
+   * Words of the open utterance so far are in the ledger: a restarted recogniser begins behind them.
+   * @param coveredSamples counted from the first sample that the present recogniser got; default: all
+   */
+  trim(utterance: number, coveredSamples = Number.POSITIVE_INFINITY): void {
+    const base = this.#sttBase.get(utterance);
+    if (base !== undefined && coveredSamples >= 0) this.#tape.trim(utterance, base + coveredSamples);
   }
 
   /** Throws utterances away; their finals will not be asked for. Voice that goes on becomes a new one. */
@@ -268,6 +274,7 @@ export class InputLink {
     this.#tape.openUtterance(id, startSample + leadIn);
     this.#utterances.push({ id, startSample, isEnded: false });
     this.#stt?.begin(id);
+    this.#noteBase(id);
     this.#tape.replay(id, (frame) => this.#stt?.write(frame));
     this.#watchGap();
   }
@@ -287,6 +294,11 @@ export class InputLink {
     this.#end(nowMs);
     this.#beginAt(nowMs, this.#tape.position, LEAD_IN_SAMPLES);
     if (wasSustained) this.#events.sustained();
+  }
+
+  #noteBase(utterance: number): void {
+    const start = this.#tape.startOf(utterance);
+    if (start !== undefined) this.#sttBase.set(utterance, start);
   }
 
   #enterLimbo(): void {

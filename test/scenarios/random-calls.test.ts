@@ -1,5 +1,6 @@
 // Thousands of calls with random people and random faults. LIVEKITEX_SEED and LIVEKITEX_CALLS choose other ones;
 // LIVEKITEX_CALL plays a single one with its log.
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { brokenRules } from './chaos/invariants.ts';
 import { type Evidence, perform } from './chaos/perform.ts';
@@ -10,7 +11,7 @@ const seed = Number(seedText);
 /** A broken build breaks most calls; a handful shows enough. */
 const MOST_FAILURES = 20;
 
-function story({ plan, log, history }: Evidence): string {
+function story({ plan, log, history, reports, problems }: Evidence): string {
   const { steps, answers, ...config } = plan;
   const lines = [
     JSON.stringify(config),
@@ -18,8 +19,14 @@ function story({ plan, log, history }: Evidence): string {
     `answers ${JSON.stringify(answers)}`,
     ...log
       .filter(({ name }) => name !== 'audio_received')
-      .map(({ atMs, name, event }) => `${atMs.toFixed(1)} ${name} ${JSON.stringify({ ...event, sessionId: undefined })}`),
+      .map(
+        ({ atMs, name, event }) => `${atMs.toFixed(1)} ${name} ${JSON.stringify({ ...event, sessionId: undefined })}`,
+      ),
     ...history.map((item) => JSON.stringify(item)),
+    ...reports
+      .filter(({ kind }) => kind !== 'progress')
+      .map(({ kind, child, reason }) => `report ${kind} of ${child.id}: ${inspect(reason)}`),
+    ...problems.slice(0, 5).map(({ where, error }) => `problem in ${where}: ${inspect(error)}`),
   ];
   return lines.join('\n');
 }
@@ -56,7 +63,10 @@ if (only === undefined) {
     }
     const [first] = broken;
     const report = first === undefined ? '' : await failure(planOf(seed, first.call), first.rules);
-    expect(broken.map(({ call, rules }) => `call ${call}: ${rules.join('; ')}`), report).toEqual([]);
+    expect(
+      broken.map(({ call, rules }) => `call ${call}: ${rules.join('; ')}`),
+      report,
+    ).toEqual([]);
   });
 } else {
   test(`call ${only} of seed ${seed} keeps every rule`, async () => {

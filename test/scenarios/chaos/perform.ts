@@ -5,7 +5,13 @@ import { sleep } from '../../../src/clock.ts';
 import { Agent } from '../../../src/runtime/agent.ts';
 import type { ChatItem } from '../../../src/runtime/ledger.ts';
 import type { SpeechHandle } from '../../../src/runtime/speech-handle.ts';
-import { crash, type HeardAudio, type ScriptedAnswer, startTestCall, type TestCall } from '../../../src/testing/index.ts';
+import {
+  crash,
+  type HeardAudio,
+  type ScriptedAnswer,
+  startTestCall,
+  type TestCall,
+} from '../../../src/testing/index.ts';
 import { type Tool, tool } from '../../../src/tools/index.ts';
 import type { Action, Part, Plan } from './plan.ts';
 
@@ -38,6 +44,7 @@ export interface Evidence {
   readonly history: readonly Readonly<ChatItem>[];
   readonly handles: readonly { readonly handle: SpeechHandle; readonly atMs: number }[];
   readonly problems: TestCall['problems'];
+  readonly reports: TestCall['reports'];
   /** State before the call was closed by the harness, or null when it was over by then. */
   readonly stateAtEnd: string;
   readonly probe: 'answered' | 'unanswered' | 'over';
@@ -54,7 +61,15 @@ const INJECTED = new Error('injected');
 
 function toolsFor(clock: () => TestCall['clock']): Tool[] {
   const define = (name: string, execute: (signal: AbortSignal) => unknown) =>
-    tool({ name, description: name, execute: (_args, { signal }) => execute(signal), retryDelayMs: 200, timeoutMs: 1_000, maxRetries: 1, circuitBreaker: false });
+    tool({
+      name,
+      description: name,
+      execute: (_args, { signal }) => execute(signal),
+      retryDelayMs: 200,
+      timeoutMs: 1_000,
+      maxRetries: 1,
+      circuitBreaker: false,
+    });
   return [
     define('quick', () => 'done'),
     define('slow', async () => {
@@ -120,7 +135,8 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     }
     const { kind, firstTokenMs, durationMs } = answer;
     const calls = kind === 'tools' || kind === 'textAndTools' ? answer.tools.map((name) => ({ name })) : [];
-    const text = kind === 'empty' || kind === 'tools' || kind === 'error' || kind === 'hangs' ? '' : reply(answer.words);
+    const text =
+      kind === 'empty' || kind === 'tools' || kind === 'error' || kind === 'hangs' ? '' : reply(answer.words);
     if (text !== '') given.push({ text, turn, attempt });
     return {
       text,
@@ -180,7 +196,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     user.speak(said.join(' '), { durationMs: count * wordMs, sttDelayMs });
   };
 
-  const act = (action: Action): void => {
+  const act = (action: Action): unknown => {
     if (isOver()) return;
     switch (action.do) {
       case 'speak':
@@ -216,11 +232,9 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
       case 'hangUp':
         return user.hangUp();
       case 'close':
-        void session.close('the plan closed it');
-        return;
+        return session.close('the plan closed it');
       case 'crash':
-        crash(partOf(call, action.part));
-        return;
+        return crash(partOf(call, action.part));
       case 'provider': {
         const { of: name, fault, forMs } = action;
         if (fault === 'breaks') return call[name].breakStreams();
@@ -241,7 +255,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
 
   for (const { atMs, action } of plan.steps) {
     await until(atMs);
-    act(action);
+    void act(action);
   }
   // The sum of all deadlines: each request may wait for a hanging model, its apology and a frozen loudspeaker.
   const settleMs = 60_000 + 25_000 * (handles.length + typed.length);
@@ -286,6 +300,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     history: session.history,
     handles,
     problems: call.problems,
+    reports: call.reports,
     stateAtEnd,
     probe,
     probeAtMs,

@@ -31,7 +31,12 @@ export type Action =
   | { readonly do: 'generateReply' | 'interrupt' | 'commitTurn' | 'clearTurn' | 'updateAgent' | 'interruptHandle' }
   | { readonly do: 'hangUp' | 'close' }
   | { readonly do: 'crash'; readonly part: Part }
-  | { readonly do: 'provider'; readonly of: 'vad' | 'stt' | 'tts'; readonly fault: ProviderFault; readonly forMs: number }
+  | {
+      readonly do: 'provider';
+      readonly of: 'vad' | 'stt' | 'tts';
+      readonly fault: ProviderFault;
+      readonly forMs: number;
+    }
   | { readonly do: 'freezeSpeaker'; readonly forMs: number };
 
 export interface Step {
@@ -63,6 +68,9 @@ export interface Plan {
   readonly answers: readonly Answer[];
 }
 
+/** Odd, so that a cut between two frames never halves a word exactly: then it would be in both parts, or in none. */
+const WORD_MS = [205, 305, 405] as const;
+
 export function planOf(seed: number, call: number): Plan {
   const { random } = seededIds(Math.imul(seed, 0x9e3779b1) ^ Math.imul(call + 1, 0x85ebca6b));
   const chance = (share: number) => random() < share;
@@ -85,7 +93,7 @@ export function planOf(seed: number, call: number): Plan {
     const action = weighted<() => Action>([
       [
         34,
-        () => ({ do: 'speak', words: whole(1, 6), wordMs: pick([200, 300, 400]), sttDelayMs: pick([0, 100, 200, 500, 800]) }),
+        () => ({ do: 'speak', words: whole(1, 6), wordMs: pick(WORD_MS), sttDelayMs: pick([0, 100, 200, 500, 800]) }),
       ],
       [7, () => ({ do: 'noise', durationMs: whole(1, 12) * 100 })],
       [12, () => ({ do: 'type' })],
@@ -101,7 +109,8 @@ export function planOf(seed: number, call: number): Plan {
     ])();
     if (action.do === 'speak' || action.do === 'noise') {
       atMs = Math.max(atMs, voiceUntilMs);
-      voiceUntilMs = atMs + (action.do === 'noise' ? action.durationMs : action.words * action.wordMs) + whole(0, 6) * 100;
+      voiceUntilMs =
+        atMs + (action.do === 'noise' ? action.durationMs : action.words * action.wordMs) + whole(0, 6) * 100;
     }
     steps.push({ atMs, action });
     atMs += chance(0.5) ? whole(0, 500) : whole(500, 4_000);
@@ -162,7 +171,13 @@ export function planOf(seed: number, call: number): Plan {
         falseInterruptionMs: pick([300, 2_000]),
       },
       ...(isShort && {
-        deadlines: { transcriptionMs: 3_000, firstTokenMs: 3_000, tokenGapMs: 3_000, firstAudioMs: 2_000, stallMs: 1_500 },
+        deadlines: {
+          transcriptionMs: 3_000,
+          firstTokenMs: 3_000,
+          tokenGapMs: 3_000,
+          firstAudioMs: 2_000,
+          stallMs: 1_500,
+        },
       }),
       fallbackMessage: 'sorry sorry',
       maxToolSteps: pick([0, 1, 3]),

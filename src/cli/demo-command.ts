@@ -5,7 +5,6 @@ import { writeWav } from '../audio/wav-writer.ts';
 import { realClock, sleep } from '../clock.ts';
 import { AgentError } from '../errors.ts';
 import { type EmbeddedSet, embeddedProviders } from '../providers/local/embedded.ts';
-import type { EnginePool } from '../providers/local/worker/engine-pool.ts';
 import { type Arguments, type CommandSpec, parseArguments } from './arguments.ts';
 import { type DemoCallResult, type DemoUser, holdDemoCall } from './demo/demo-call.ts';
 import { type DemoEvent, KILL_PARTS } from './demo/demo-event.ts';
@@ -60,7 +59,7 @@ async function run(options: Arguments, recorded: DemoUser | null, out: string, i
   try {
     const fromMs = realClock.now();
     const user = recorded ?? (await spokenScript());
-    await warmUp(providers.engines, io.signal);
+    await warmUp(providers, io.signal);
     show({
       atMs: 0,
       type: 'demo_started',
@@ -84,9 +83,12 @@ async function run(options: Arguments, recorded: DemoUser | null, out: string, i
   return conclude(result, recorded === null, out, show, io);
 }
 
-/** Starts every engine, spares included: a spare that loads beside the first turn would be counted as latency. */
-async function warmUp(engines: readonly EnginePool[], signal: AbortSignal): Promise<void> {
+/** Starts every part, spare engines included: a spare that loads beside the first turn would be counted as latency. */
+async function warmUp({ engines, llm }: EmbeddedSet, signal: AbortSignal): Promise<void> {
   await Promise.all(engines.map((each) => each.start()));
+  // The model reads its phrases at first use.
+  const chat = { messages: [{ role: 'user', content: 'hello' }], tools: [], toolChoice: 'auto', signal } as const;
+  for await (const _ of llm.chat(chat));
   while (!signal.aborted && engines.some((each) => each.isStarting)) await sleep(realClock, 20, signal);
 }
 
@@ -126,10 +128,19 @@ async function conclude(
   return exitCode;
 }
 
+/** Longer than state changes of one step lie apart, shorter than a reader notices. */
+const FLUSH_MS = 40;
+
 function printer(isJson: boolean, { stdout, env }: CommandIo): (event: DemoEvent) => void {
   if (isJson) return (event) => void stdout.write(`${JSON.stringify(event)}\n`);
-  const { linesOf } = timeline(styleOf(stdout, env));
+  const { linesOf, rest } = timeline(styleOf(stdout, env));
+  const write = (lines: readonly string[]) => {
+    for (const line of lines) stdout.write(`${line}\n`);
+  };
+  let timer: unknown;
   return (event) => {
-    for (const line of linesOf(event)) stdout.write(`${line}\n`);
+    realClock.clearTimeout(timer);
+    write(linesOf(event));
+    timer = realClock.setTimeout(() => write(rest()), FLUSH_MS);
   };
 }

@@ -41,11 +41,11 @@ export function styleOf(terminal: Terminal, env: NodeJS.ProcessEnv = process.env
   };
 }
 
-/** Breaks at spaces; a word longer than the line is cut. `width` is at least 1. Text without spaces at its ends. */
+/** Breaks at spaces; a word longer than the line is cut. `width` is at least 1. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/u)) {
+  for (const word of text.trim().split(/\s+/u)) {
     let rest = word;
     if (line !== '' && line.length + 1 + rest.length <= width) {
       line += ` ${rest}`;

@@ -71,6 +71,7 @@ export async function holdDemoCall(options: DemoCallOptions): Promise<DemoCallRe
     book.take(event);
     options.emit(event);
     killer?.take(event, book.speakingTurn);
+    tellEnds(book, emit, false);
   };
   const killer = options.kill === undefined ? undefined : new Killer({ ...options.kill, emit });
   const runtime = createRuntime({
@@ -124,11 +125,6 @@ interface LiveCall {
 
 async function speakScript(call: LiveCall, turns: readonly SpokenTurn[]): Promise<void> {
   const { clock, book, emit, microphone, signal } = call;
-  let told = 0;
-  const tellEnd = () => {
-    for (const turn of book.turns.slice(told)) emit(endOf(turn));
-    told = book.count;
-  };
   for (const [i, turn] of turns.entries()) {
     if (signal.aborted) break;
     const { begins } = turn;
@@ -138,22 +134,22 @@ async function speakScript(call: LiveCall, turns: readonly SpokenTurn[]): Promis
       await sleep(clock, begins.intoSpeechMs, signal);
     } else await quietFor(call, begins.afterSilenceMs, () => previous === 0 || book.isSettled(previous));
     if (signal.aborted) break;
-    // The answer that is cut short ends within the next turn, so its end is told there.
-    if (!('intoSpeechMs' in begins)) tellEnd();
+    // Of what was given up: an answer that is cut short ends within the next turn.
+    if (!('intoSpeechMs' in begins)) tellEnds(book, emit, true);
     const says = turn.says.map((part) => (typeof part === 'string' ? part : '...')).join(' ');
     const userTurn = book.begin(turn.shows, turn);
     emit({ type: 'user_turn_started', userTurn, shows: turn.shows, says });
     await microphone.play(turn.frames);
     if (i === turns.length - 1) await quietFor(call, 300, () => book.isSettled(userTurn));
   }
-  tellEnd();
+  tellEnds(book, emit, true);
 }
 
 async function playRecording(call: LiveCall, frames: readonly AudioFrame[]): Promise<void> {
   const { book, emit, microphone } = call;
   await microphone.play(frames);
   await quietFor(call, AFTER_RECORDING_MS, () => book.count === 0 || book.isSettled(book.count));
-  for (const turn of book.turns) emit(endOf(turn));
+  tellEnds(book, emit, true);
 }
 
 function beginUnscripted(book: TurnBook, emit: (event: DemoEventBody) => void): void {
@@ -162,8 +158,10 @@ function beginUnscripted(book: TurnBook, emit: (event: DemoEventBody) => void): 
   emit({ type: 'user_turn_started', userTurn, shows: '', says: '' });
 }
 
-function endOf({ n, answered, asScripted, heard, reply, latency }: BookedTurn): DemoEventBody {
-  return { type: 'user_turn_ended', userTurn: n, answered, asScripted, heard, reply, latency };
+/** Turns that have come to their end; `all`: also those that will not. */
+function tellEnds(book: TurnBook, emit: (event: DemoEventBody) => void, all: boolean): void {
+  for (const { n, answered, asScripted, heard, reply, latency } of book.takeEnded(all))
+    emit({ type: 'user_turn_ended', userTurn: n, answered, asScripted, heard, reply, latency });
 }
 
 /** Waits until `isDone` and nobody has spoken for `silenceMs`; gives up when nothing happens any more. */

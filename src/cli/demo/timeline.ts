@@ -12,26 +12,56 @@ interface Row {
 /** Below this many columns the text stands under its head instead of beside it. */
 const NARROW = 56;
 const TIME_CELLS = 7;
-const WHO_CELLS = 11;
+const WHO_CELLS = 13;
+
+/** State changes this close together are shown as one line: the states between were passed through. */
+const CHAIN_MS = 25;
 
 export interface Timeline {
-  /** Lines without line ends; none for events that say nothing new to a reader. */
+  /** Lines without line ends; none for events that say nothing new to a reader. State changes wait for the next event. */
   linesOf(event: DemoEvent): readonly string[];
+  /** What waits; to be asked for when nothing more came for a moment. */
+  rest(): readonly string[];
 }
 
 export function timeline(style: Style): Timeline {
   let turns: number | null = null;
+  let chain: { readonly fromMs: number; readonly text: string } | undefined;
+  let state = '';
+  const rest = () => {
+    const lines = chain === undefined ? [] : draw(chain.fromMs, { who: 'state', text: chain.text, ink: 'dim' }, style);
+    chain = undefined;
+    return lines;
+  };
   return {
+    rest,
     linesOf(event) {
-      if (event.type === 'demo_started') {
-        turns = event.turns;
-        return opening(event, style);
+      if (event.type === 'state_changed') {
+        const isNear = chain !== undefined && event.atMs - chain.fromMs < CHAIN_MS;
+        const before = isNear ? [] : rest();
+        const text = `${chain?.text ?? event.fromState} → ${event.toState}`;
+        chain = { fromMs: chain?.fromMs ?? event.atMs, text };
+        state = event.toState;
+        return before;
       }
-      if (event.type === 'user_turn_started') return heading(event, turns, style);
-      if (event.type === 'summary') return closing(event, style);
-      return rowsOf(event).flatMap((row) => draw(event.atMs, row, style));
+      const lines = linesFor(event, state, turns, style);
+      if (event.type === 'demo_started') turns = event.turns;
+      return lines.length === 0 ? [] : [...rest(), ...lines];
     },
   };
+}
+
+function linesFor(event: DemoEvent, state: string, turns: number | null, style: Style): readonly string[] {
+  switch (event.type) {
+    case 'demo_started':
+      return opening(event, style);
+    case 'user_turn_started':
+      return heading(event, turns, style);
+    case 'summary':
+      return closing(event, style);
+    default:
+      return rowsOf(event, state).flatMap((row) => draw(event.atMs, row, style));
+  }
 }
 
 function draw(atMs: number, { who, text, ink }: Row, style: Style): readonly string[] {
@@ -66,13 +96,11 @@ function inkOf(who: string): Ink | readonly Ink[] {
   }
 }
 
-function rowsOf(event: DemoEvent): readonly Row[] {
+function rowsOf(event: DemoEvent, state: string): readonly Row[] {
   switch (event.type) {
-    case 'state_changed':
-      return [{ who: 'state', text: `${event.fromState} → ${event.toState}`, ink: 'dim' }];
     case 'user_state_changed':
-      if (event.toState === 'speaking') return [{ who: 'user', text: 'begins to speak', ink: 'dim' }];
-      return event.fromState === 'speaking' ? [{ who: 'user', text: 'is silent', ink: 'dim' }] : [];
+      // The state of the session says the same, except while the agent speaks.
+      return event.toState === 'speaking' && state === 'speaking' ? [{ who: 'user', text: 'speaks up' }] : [];
     case 'stt_result':
       return event.isFinal
         ? [{ who: 'user', text: `“${event.text}”`, ink: 'bold' }]
@@ -90,10 +118,10 @@ function rowsOf(event: DemoEvent): readonly Row[] {
       ];
     case 'response_generated':
       return event.text === '' ? [] : [{ who: 'agent', text: `“${event.text.trim()}”`, ink: 'bold' }];
-    case 'tts_complete':
-      return [{ who: 'agent', text: `${(event.audioDurationMs / 1000).toFixed(1)} s of speech made`, ink: 'dim' }];
     case 'interruption': {
-      const heard = event.heardText.trim() === '' ? 'nothing was heard' : `heard: “${event.heardText.trim()}”`;
+      const heardText = event.heardText.trim();
+      if (event.playedMs === 0) return [{ who: 'turn', text: 'more words came: the answer begins again', ink: 'dim' }];
+      const heard = heardText === '' ? 'nothing was heard' : `heard: “${heardText}”`;
       const text = `by the ${event.cause === 'voice' ? 'voice of the user' : event.cause} after ${took(event.playedMs)} of speech; ${heard}`;
       return [{ who: 'interrupted', text, ink: 'magenta' }];
     }

@@ -31,6 +31,7 @@ interface OpenTurn {
   /** The session has ended its answer, for better or worse. */
   settled: boolean;
   latency: AnswerLatency | null;
+  isTold: boolean;
 }
 
 /**
@@ -59,6 +60,7 @@ export class TurnBook {
       answered: false,
       settled: false,
       latency: null,
+      isTold: false,
     });
     return n;
   }
@@ -82,15 +84,14 @@ export class TurnBook {
   }
 
   get turns(): readonly BookedTurn[] {
-    return this.#turns.map((turn) => ({
-      n: turn.n,
-      shows: turn.shows,
-      heard: turn.heard.join(' '),
-      reply: turn.reply.join(' '),
-      answered: turn.answered,
-      asScripted: turn.answered && isAsScripted(turn),
-      latency: turn.latency,
-    }));
+    return this.#turns.map(booked);
+  }
+
+  /** Each turn once, when its answer has ended; `all`: also those that wait for one. */
+  takeEnded(all: boolean): readonly BookedTurn[] {
+    const ended = this.#turns.filter((turn) => !turn.isTold && (all || turn.settled));
+    for (const turn of ended) turn.isTold = true;
+    return ended.map(booked);
   }
 
   take(event: DemoEvent): void {
@@ -141,6 +142,12 @@ export class TurnBook {
         return;
     }
   }
+}
+
+function booked(turn: OpenTurn): BookedTurn {
+  const { n, shows, answered, latency } = turn;
+  const asScripted = answered && isAsScripted(turn);
+  return { n, shows, heard: turn.heard.join(' '), reply: turn.reply.join(' '), answered, asScripted, latency };
 }
 
 function isAsScripted({ expected, calls, reply }: OpenTurn): boolean {

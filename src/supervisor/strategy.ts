@@ -1,11 +1,14 @@
 // What a supervisor does when a child ends by itself: leave it, restart it or its group, give up, or shut down.
 import { AgentError } from '../errors.ts';
 import { noteExit } from './backoff.ts';
-import { askToStop, isExpected, isTimer, startOwn, stopRecord } from './child-lifecycle.ts';
+import { isTimer } from './child-events.ts';
 import type { ChildRecord } from './child-table.ts';
-import type { Engine, Operation } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { describeReason, Exit, type ExitReason, exitReasonOf, isOrderly } from './exit-reason.ts';
 import type { SupervisorEvent } from './messages.ts';
+import type { Operation } from './selective-mailbox.ts';
+import { startOwn } from './start-child.ts';
+import { askToStop, isExpected, stopRecord } from './stop-child.ts';
 import { killTree } from './system-services.ts';
 import { forceStop, isEnded, isRunning } from './xstate-internals.ts';
 

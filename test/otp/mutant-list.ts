@@ -78,31 +78,31 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'brutal_kill is a polite request',
-    file: 'child-lifecycle.ts',
+    file: 'stop-child.ts',
     find: "if (shutdown === 'brutal_kill') {",
     replace: 'if (shutdown === undefined) {',
   },
   {
     name: 'a stopped child is restarted by the retry it was waiting for',
-    file: 'child-lifecycle.ts',
+    file: 'stop-child.ts',
     find: '  engine.cancelRetry(record);\n  const { ref } = record;',
     replace: '  const { ref } = record;',
   },
   {
     name: 'a permanent child may end normally at shutdown without a report',
-    file: 'child-lifecycle.ts',
+    file: 'stop-child.ts',
     find: "if (spec.restart === 'permanent') return false;",
     replace: '',
   },
   {
     name: 'the start of a temporary child is kept',
-    file: 'child-lifecycle.ts',
+    file: 'start-child.ts',
     find: "if (record.spec.restart === 'temporary') record.spec = { ...record.spec, start: forgotten };",
     replace: '',
   },
   {
     name: 'events that had to wait are handled in reverse order',
-    file: 'engine.ts',
+    file: 'selective-mailbox.ts',
     find: 'else this.#postponed.push(event);',
     replace: 'else this.#postponed.unshift(event);',
   },
@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the timers of a killed supervisor live on',
     file: 'engine.ts',
-    find: 'for (const token of [...this.#timers.keys()]) this.disarm(token);',
+    find: 'this.#timers.disarmAll();',
     replace: '',
   },
   {
@@ -207,5 +207,11 @@ export const mutants: readonly Mutant[] = [
     file: 'backoff.ts',
     find: 'initialMs * factor ** retry',
     replace: 'initialMs',
+  },
+  {
+    name: 'a child that is not ready counts as started',
+    file: 'start-child.ts',
+    find: 'if (isRunning(ref) && mustWait(engine, record, ref)) {',
+    replace: 'if (isRunning(ref) && mustWait(engine, record, ref) && false) {',
   },
 ];

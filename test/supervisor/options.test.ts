@@ -94,6 +94,23 @@ describe('ready', () => {
     });
   });
 
+  test('a child that never becomes ready does not keep its supervisor from ending', async () => {
+    const { top, child, clock, log, crash, pool } = world();
+    const first = top([child('a'), slow('never', { ready: () => false })]);
+    expect(await shutdown(first)).toBe('shutdown');
+    expect(log).toEqual(['start a', 'end a']);
+    let isReady = true;
+    const second = top([child('b', { ready: () => isReady }), child('c')]);
+    isReady = false;
+    crash('b');
+    const answer = startChild(second, child('d'));
+    expect([await shutdown(second), await answer]).toMatchObject(['shutdown', { ok: true }]);
+    const third = pool();
+    const waiting = startChild(third, child('e', { ready: () => false }));
+    expect(await shutdown(third)).toBe('shutdown');
+    expect([await waiting, clock.pendingTimers]).toEqual([{ ok: false, reason: 'start_failed', exit: 'shutdown' }, 0]);
+  });
+
   test('a supervisor killed while it waits leaves no timer behind', () => {
     const { top, clock, endOf } = world();
     const sup = top([slow('slow', { startTimeoutMs: 500 })]);

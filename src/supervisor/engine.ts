@@ -52,7 +52,6 @@ export class Engine implements ChildOwner {
   readonly input: unknown;
   readonly children = new ChildTable();
   readonly window = new RestartWindow();
-  readonly registry: Registry | undefined;
   flags: Flags;
   phase: 'created' | 'starting' | 'running' | 'terminating' | 'ended' = 'created';
   /** Its list of children said that there is nothing to supervise. */
@@ -63,6 +62,7 @@ export class Engine implements ChildOwner {
   /** It was told to end while it waited for a child to become ready. */
   exitRequested: ExitEvent | undefined;
   readonly onReport: ReportHandler | undefined;
+  readonly #registry: Registry | undefined;
   readonly #requests = new Set<Request>();
   readonly #timers: OwnedTimers;
   readonly #mailbox: SelectiveMailbox;
@@ -78,7 +78,7 @@ export class Engine implements ChildOwner {
       () => this.end !== undefined,
     );
     const above = engineAbove(scope.self);
-    this.registry = registry ?? above?.registry ?? this.services.registry;
+    this.#registry = registry ?? above?.registry;
     this.onReport = onReport ?? above?.onReport;
     this.isIgnored = children === 'ignore';
     if (children === 'ignore') this.end = { kind: 'done', reason: 'normal' };
@@ -86,6 +86,11 @@ export class Engine implements ChildOwner {
     engines.set(scope.self, this);
     this.services.owners.set(scope.self, this);
     guardActor(scope.self);
+  }
+
+  /** Read late: `startRoot` can name the default only after the root, which is this actor or above it, was created. */
+  get registry(): Registry | undefined {
+    return this.#registry ?? this.services.registry;
   }
 
   /** Starts the children. Throws when one fails and nothing has to be waited for: the supervisor itself failed to start. */

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { AnyActorLogic } from 'xstate';
-import { kill, Registry, type RegistryChange, registry, registryOf, startChild } from '../../src/supervisor/index.ts';
+import {
+  kill,
+  Registry,
+  type RegistryChange,
+  registry,
+  registryOf,
+  startChild,
+  startRoot,
+  supervisor,
+} from '../../src/supervisor/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { counts, show, world } from './world.ts';
 
 describe('registry', () => {
@@ -67,6 +77,24 @@ describe('registry', () => {
     const second = await startChild(sup, child('b', { name: 'x' }));
     expect(second).toMatchObject({ ok: false, reason: 'start_failed', exit: { error: { code: 'ERR_SUPERVISOR' } } });
     expect([show(sup), names.whereis('x')]).toEqual(['a:up', ref('a')]);
+  });
+
+  test('the registry of startRoot serves every supervisor that has none of its own', () => {
+    const names = new Registry();
+    const { child, ref } = world();
+    const inner = supervisor({ id: 'inner', children: [child('w', { name: 'worker' })] });
+    const own = new Registry();
+    const apart = supervisor({ id: 'apart', registry: own, children: [child('x', { name: 'worker' })] });
+    const children = [
+      child('s', { logic: inner as AnyActorLogic, name: 'inner' }),
+      child('t', { logic: apart as AnyActorLogic }),
+    ];
+    startRoot(supervisor({ id: 'top', children }), { clock: new VirtualClock(), registry: names });
+    expect([names.whereis('inner'), names.whereis('worker'), own.whereis('worker')]).toEqual([
+      ref('s'),
+      ref('w'),
+      ref('x'),
+    ]);
   });
 
   test('a failed start gives its name back', async () => {

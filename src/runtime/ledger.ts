@@ -206,7 +206,7 @@ export class Ledger {
     if (isEcho && utterance.endedAtMs === null) return { expected: false, settled: false };
     utterance.lastFinal = { text: spoken, atMs: this.#options.now() };
     utterance.partial = '';
-    this.#lastFinalAtMs = this.#options.now();
+    if (spoken !== '') this.#lastFinalAtMs = this.#options.now();
     this.#keepWords(utteranceId, spoken);
     const settled = utterance.endedAtMs !== null;
     if (settled) this.#dropUtterance(utteranceId);

@@ -14,5 +14,5 @@ export { ScriptedStt, type SttFaults } from './scripted-stt.ts';
 export { ScriptedTts, type ScriptedTtsOptions, type TtsFaults } from './scripted-tts.ts';
 export { ScriptedVad, type ScriptedVadOptions, type VadFaults } from './scripted-vad.ts';
 export { type SpokenLine, SpokenScript } from './spoken-script.ts';
-export { startTestCall, type TestCall, type TestCallOptions } from './test-call.ts';
+export { prepareTestCall, startTestCall, type TestCall, type TestCallOptions } from './test-call.ts';
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.ts';

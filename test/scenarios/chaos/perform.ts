@@ -13,7 +13,8 @@ import {
   type TestCall,
 } from '../../../src/testing/index.ts';
 import { type Tool, tool } from '../../../src/tools/index.ts';
-import type { Action, Part, Plan } from './plan.ts';
+import { partOf } from './parts.ts';
+import type { Action, Plan } from './plan.ts';
 
 export interface SpokenWord {
   readonly word: string;
@@ -310,26 +311,4 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     leftActors: actorsBelow(call.runtime.actor),
     uncaught,
   };
-}
-
-/** The living actor that plays a part, if there is one just now. */
-export function partOf({ runtime, session }: TestCall, part: Part): AnyActorRef | undefined {
-  const { registry } = runtime;
-  const named = (name: string) => registry.whereis(`${session.sessionId}/${name}`);
-  const below = (supervisor: string) => {
-    const snapshot = named(supervisor)?.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined;
-    return Object.values(snapshot?.children ?? {}).at(-1);
-  };
-  switch (part) {
-    case 'turn':
-      return below('turns');
-    case 'tool':
-      return below('toolCalls');
-    case 'respond': {
-      const turn = below('turns')?.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined;
-      return Object.values(turn?.children ?? {})[0];
-    }
-    default:
-      return named(part);
-  }
 }

@@ -1,25 +1,7 @@
 // The plan of one random call, as plain data: it depends on nothing but seed and number, so that it can be replayed and cut.
 import { seededIds } from '../../../src/ids.ts';
 import type { SessionOptionsInput } from '../../../src/runtime/session-options.ts';
-
-/** Actors of a session that a fault may crash. */
-export const PARTS = [
-  'vad',
-  'stt',
-  'tts',
-  'playout',
-  'turn',
-  'respond',
-  'tool',
-  'transport',
-  'conversation',
-  'input',
-  'output',
-  'turns',
-  'toolCalls',
-  'session',
-] as const;
-export type Part = (typeof PARTS)[number];
+import { PARTS, type Part } from './parts.ts';
 
 export type ProviderFault = 'failsToOpen' | 'isMute' | 'repeats' | 'isLate' | 'throwsNext' | 'breaks';
 

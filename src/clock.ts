@@ -37,6 +37,17 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** The same clock for code that is not ours: each timer runs inside `guard`, which must not throw. */
+export function guardedClock(clock: Clock, guard: (fn: () => void) => () => void): Clock {
+  return {
+    now: () => clock.now(),
+    wallNow: () => clock.wallNow(),
+    setTimeout: (fn, delayMs) => clock.setTimeout(guard(fn), delayMs),
+    clearTimeout: (handle) => clock.clearTimeout(handle),
+    isVirtual: clock.isVirtual,
+  };
+}
+
 /** Resolves in the next turn of the event loop, after pending promises and in-process streams. */
 export function nextLoopTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -32,12 +32,29 @@ export type { Vad, VadEdge, VadOpenOptions, VadOptions, VadStream } from './prov
 export { Agent, type AgentOptions, type AgentState } from './runtime/agent.ts';
 export { AgentSession, type ReplyOptions, type SessionUsage } from './runtime/agent-session.ts';
 export {
+  type AgentSessionCommand,
+  type AgentSessionContext,
+  type AgentSessionEvent,
+  type AgentSessionInput,
+  type AgentSessionLogic,
+  type AgentSessionOutput,
+  type AgentSessionRef,
+  type AgentSessionSnapshot,
+  type AgentSessionTag,
+  agentSession,
+  sessionOf,
+} from './runtime/agent-session-logic.ts';
+export {
   createRuntime,
+  type InspectionObserver,
   type Runtime,
   type RuntimeOptions,
   type SessionStartOptions,
 } from './runtime/create-runtime.ts';
+export { type EmbeddedOptions, embeddedProviders, type ModelProgress } from './runtime/embedded-providers.ts';
+export type { SupervisedEngines } from './runtime/engines.ts';
 export type { ChatItem } from './runtime/ledger.ts';
+export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
 export type { SpeechHandle, SpeechResult } from './runtime/speech-handle.ts';
 export {

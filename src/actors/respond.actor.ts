@@ -11,6 +11,8 @@ export interface RespondScope {
   readonly tools: readonly ChatTool[];
   readonly writer: TextWriter;
   now(): number;
+  /** False when another incarnation of the turn has taken over: this one must not write any more. */
+  isCurrent(): boolean;
   /** Opens the history item of this step's text and returns its id. */
   beginItem(): string;
   /** The text so far, for the history and for the next attempt. */
@@ -45,11 +47,12 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
   };
   const { llm, messages, tools } = scope;
   const toolChoice = isLastStep || tools.length === 0 ? 'none' : 'auto';
-  for await (const chunk of untilAborted(() => llm.chat({ messages, tools, toolChoice, signal }), llm.label, signal)) {
+  const take = (chunk: ChatChunk) => {
+    if (!scope.isCurrent()) return calls;
     switch (chunk.type) {
       case 'text': {
         const piece = String(chunk.text).toWellFormed();
-        if (piece === '') break;
+        if (piece === '') return;
         if (itemId === null) {
           itemId = scope.beginItem();
           scope.writer.begin(itemId);
@@ -58,17 +61,23 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
         scope.onText(piece);
         scope.writer.write(piece);
         progress();
-        break;
+        return;
       }
       case 'toolCall':
-        if (toolChoice === 'none') break;
+        if (toolChoice === 'none') return;
         if (scope.onCall(callOf(chunk))) calls++;
         progress();
-        break;
+        return;
       case 'usage':
         scope.onUsage(chunk.inputTokens, chunk.outputTokens);
-        break;
+        return;
     }
+  };
+  const stream = new ChunkReader(() => llm.chat({ messages, tools, toolChoice, signal }), llm.label, signal);
+  try {
+    for (let chunk = await stream.next(); chunk !== null; chunk = await stream.next()) take(chunk);
+  } finally {
+    stream.release();
   }
   if (itemId !== null) {
     scope.writer.end();
@@ -96,33 +105,48 @@ function callOf(chunk: Extract<ChatChunk, { type: 'toolCall' }>): { callId: stri
   return { callId: String(chunk.callId), name: String(chunk.name), arguments: String(chunk.arguments) };
 }
 
-/** Iterates a stream that may ignore its signal, hang or throw; ends at once when the signal aborts. */
-async function* untilAborted(
-  open: () => AsyncIterable<ChatChunk>,
-  label: string,
-  signal: AbortSignal,
-): AsyncGenerator<ChatChunk, void> {
-  let stop = () => {};
-  const aborted = new Promise<'aborted'>((resolve) => {
-    stop = () => resolve('aborted');
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  let iterator: AsyncIterator<ChatChunk> | undefined;
-  try {
-    iterator = open()[Symbol.asyncIterator]();
-    while (!signal.aborted) {
-      const step = await Promise.race([iterator.next(), aborted]);
-      if (step === 'aborted' || step.done === true) return;
-      if (typeof step.value !== 'object' || step.value === null)
-        throw new AgentError('ERR_PROVIDER', `${label} sent a chunk that is not an object`);
-      yield step.value;
-    }
-  } catch (error) {
-    throw toAgentError(error, 'ERR_PROVIDER', `${label} failed`);
-  } finally {
-    signal.removeEventListener('abort', stop);
+/**
+ * Reads a stream that may ignore its signal, hang or throw; ends at once when the signal aborts. A class and not a
+ * generator: each layer of generator costs several turns of the promise queue for every token.
+ */
+class ChunkReader {
+  readonly #open: () => AsyncIterable<ChatChunk>;
+  readonly #label: string;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#stop();
+  #iterator: AsyncIterator<ChatChunk> | undefined;
+  #stop: () => void = () => {};
+
+  constructor(open: () => AsyncIterable<ChatChunk>, label: string, signal: AbortSignal) {
+    this.#open = open;
+    this.#label = label;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** The next chunk; null at the end and after an abort. */
+  next(): Promise<ChatChunk | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#signal.aborted) return resolve(null);
+      this.#stop = () => resolve(null);
+      const fail = (error: unknown) => reject(toAgentError(error, 'ERR_PROVIDER', `${this.#label} failed`));
+      try {
+        this.#iterator ??= this.#open()[Symbol.asyncIterator]();
+        Promise.resolve(this.#iterator.next()).then((step) => {
+          if (step.done === true) resolve(null);
+          else if (typeof step.value === 'object' && step.value !== null) resolve(step.value);
+          else fail(new AgentError('ERR_PROVIDER', `${this.#label} sent a chunk that is not an object`));
+        }, fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  release(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
     // Not awaited: a stream that ignores its end must not hold the turn.
-    if (signal.aborted) abandon(iterator);
+    if (this.#signal.aborted) abandon(this.#iterator);
   }
 }
 

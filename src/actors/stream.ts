@@ -1,6 +1,6 @@
 // Callback logic that cannot hurt its host: late throws and rejections become one failure event, cleanup runs once.
 import { type CallbackActorLogic, type EventObject, fromCallback, type NonReducibleUnknown } from 'xstate';
-import type { Clock } from '../clock.ts';
+import { type Clock, guardedClock } from '../clock.ts';
 
 export interface StreamIo<Event extends EventObject> {
   /** Aborted when the actor is stopped. */
@@ -16,7 +16,8 @@ export interface StreamIo<Event extends EventObject> {
 }
 
 /**
- * A stream actor. `open` may throw: that is a crash, the supervisor's affair. What it returns is called once at the end.
+ * A stream actor. An `open` that throws is a stream that broke: an engine that cannot be opened for ten seconds must cost
+ * the chart's backoff and not the restarts that its supervisor has. What it returns is called once at the end.
  * @param failure the event that tells the chart that the stream broke
  */
 export function streamLogic<Event extends EventObject, Input extends NonReducibleUnknown>(
@@ -47,18 +48,17 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
           fail(error);
         }
       };
-    const guardClock = (clock: Clock): Clock => ({
-      now: () => clock.now(),
-      wallNow: () => clock.wallNow(),
-      setTimeout: (fn, delayMs) => clock.setTimeout(guard(fn), delayMs),
-      clearTimeout: (handle) => clock.clearTimeout(handle),
-      isVirtual: clock.isVirtual,
-    });
-    const close = open(input, { signal, report, fail, guard, guardClock });
+    const guardClock = (clock: Clock) => guardedClock(clock, guard);
+    let close: (() => void) | undefined;
+    try {
+      close = open(input, { signal, report, fail, guard, guardClock });
+    } catch (error) {
+      fail(error);
+    }
     return () => {
       controller.abort();
       try {
-        close();
+        close?.();
       } catch (error) {
         onError(input, error);
       }

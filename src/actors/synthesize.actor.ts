@@ -1,6 +1,7 @@
 // Gives the text that waits in the output link to a voice, one stream per segment, and its audio back to the link.
 import type { AudioWriter, TextReader } from '../audio/output-link.ts';
 import type { Clock } from '../clock.ts';
+import { AgentError } from '../errors.ts';
 import type { PipelineEvent } from '../events.ts';
 import type { Tts, TtsResult, TtsStream } from '../providers/tts.ts';
 import type { StreamIo } from './stream.ts';
@@ -13,17 +14,26 @@ export interface SynthesizeDeps {
   attach(reader: TextReader): AudioWriter;
 }
 
+/** One reason for all: an abort without a reason makes an exception with a stack, 20 us before each reply. */
+const SEGMENT_OVER = new AgentError('ERR_CLOSED', 'the segment is over');
+
 export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): () => void {
   const clock = io.guardClock(deps.clock);
   let stream: TtsStream | null = null;
   let controller = new AbortController();
   let writer: AudioWriter | null = null;
+  let isBusy = false;
 
   const close = () => {
-    controller.abort();
+    controller.abort(SEGMENT_OVER);
     const closing = stream;
     stream = null;
     closing?.close();
+  };
+
+  const rest = () => {
+    isBusy = false;
+    io.report({ type: 'pipeline.rested' });
   };
 
   const report = (segment: number, result: TtsResult) => {
@@ -37,7 +47,7 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
         return;
       case 'done':
         writer?.done(segment);
-        io.report({ type: 'pipeline.rested' });
+        rest();
         return;
     }
   };
@@ -70,13 +80,15 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
   writer = deps.attach({
     begin: orLater(begin),
     write: orLater((text) => {
-      io.report({ type: 'pipeline.busied' });
+      // Told once for each segment, not for each token.
+      if (!isBusy) io.report({ type: 'pipeline.busied' });
+      isBusy = true;
       stream?.write(text);
     }),
     end: orLater(() => stream?.flush()),
     cancel: orLater(() => {
       close();
-      io.report({ type: 'pipeline.rested' });
+      rest();
     }),
   });
   io.report({ type: 'pipeline.opened' });

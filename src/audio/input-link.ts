@@ -41,6 +41,10 @@ const GAP_MS = 300;
 const GAP_FILL_MS = 100;
 const RECEIVED_EVERY_MS = 500;
 const RATE = INPUT_FORMAT.sampleRateHz;
+/** Voice that goes on this long after the host ended the utterance is something new; detectors need less to hear silence. */
+const LIMBO_SAMPLES = RATE;
+/** Name of that voice on the tape until it is known to be an utterance. */
+const LIMBO = -1;
 /** What the tape adds before the start of an utterance; not wanted behind words that are already known. */
 const LEAD_IN_SAMPLES = 0.2 * RATE;
 
@@ -64,8 +68,12 @@ export class InputLink {
   /** Clock time of sample 0; moves when the source paused. */
   #originMs: number | null = null;
   #utterances: TapedUtterance[] = [];
-  /** Voice goes on after the host ended the utterance: becomes an utterance of its own if it lasts. */
-  #limboSinceMs: number | null = null;
+  /** Tape position of the first sample of each utterance that the present recogniser got. */
+  readonly #sttBase = new Map<number, number>();
+  /** Voice goes on after the host ended the utterance: taped, and an utterance of its own if it lasts. */
+  #limbo: { readonly sinceMs: number; readonly startSample: number } | null = null;
+  /** The detector said so for the voice that is going on. */
+  #isSustained = false;
   #gapTimer: unknown;
   #lastFrameAtMs = 0;
   #receivedBytes = 0;
@@ -110,7 +118,7 @@ export class InputLink {
     this.#vad = reader;
     return {
       originMs,
-      speaking: this.#open() !== undefined || this.#limboSinceMs !== null,
+      speaking: this.#open() !== undefined || this.#limbo !== null,
       report: (edge) => {
         if (epoch === this.#vadEpoch && !this.#isClosed) this.#onEdge(edge, toClock);
       },
@@ -123,6 +131,7 @@ export class InputLink {
     this.#stt = reader;
     for (const utterance of this.#utterances) {
       reader.begin(utterance.id);
+      this.#noteBase(utterance.id);
       this.#tape.replay(utterance.id, (frame) => reader.write(frame));
       if (utterance.isEnded) reader.end(utterance.id);
     }
@@ -132,30 +141,34 @@ export class InputLink {
   /** The final is in the ledger: the audio is no longer needed. */
   release(utterance: number): void {
     this.#utterances = this.#utterances.filter(({ id }) => id !== utterance);
+    this.#sttBase.delete(utterance);
     this.#tape.release(utterance);
   }
 
-  /** Words of the open utterance so far are in the ledger: a restarted recogniser begins behind them. */
-  trim(utterance: number): void {
-    if (this.#open()?.id !== utterance) return;
-    this.#tape.release(utterance);
-    this.#tape.openUtterance(utterance, this.#tape.position + LEAD_IN_SAMPLES);
+  /**
+   * Words of the open utterance so far are in the ledger: a restarted recogniser begins behind them.
+   * @param coveredSamples counted from the first sample that the present recogniser got; default: all
+   */
+  trim(utterance: number, coveredSamples = Number.POSITIVE_INFINITY): void {
+    const base = this.#sttBase.get(utterance);
+    if (base !== undefined && coveredSamples >= 0) this.#tape.trim(utterance, base + coveredSamples);
   }
 
-  /** Throws utterances away; their finals will not be asked for. */
+  /** Throws utterances away; their finals will not be asked for. Voice that goes on becomes a new one. */
   discard(utterances: readonly number[]): void {
+    const open = this.#open();
     for (const id of utterances) {
       this.#stt?.discard(id);
       this.release(id);
     }
+    if (open !== undefined && utterances.includes(open.id)) this.#enterLimbo();
   }
 
   /** Ends the open utterance now. Voice that goes on becomes a new one. */
   forceEnd(): void {
     if (this.#open() === undefined) return;
-    const nowMs = this.#nowOfTape();
-    this.#end(nowMs);
-    this.#limboSinceMs = nowMs;
+    this.#end(this.#nowOfTape());
+    this.#enterLimbo();
   }
 
   get hasWork(): boolean {
@@ -174,6 +187,7 @@ export class InputLink {
     this.#vad = null;
     this.#stt = null;
     for (const { id } of this.#utterances) this.#tape.release(id);
+    this.#dropLimbo();
     this.#utterances = [];
   }
 
@@ -188,6 +202,7 @@ export class InputLink {
     this.#vad?.write(frame);
     if (open !== undefined && this.#tape.position - open.startSample >= this.#longestSamples && !open.isEnded)
       this.#split();
+    if (this.#limbo !== null && this.#tape.position - this.#limbo.startSample >= LIMBO_SAMPLES) this.#leaveLimbo();
     this.#watchGap();
   }
 
@@ -199,14 +214,14 @@ export class InputLink {
 
   /** A source that stops in mid-speech (mute, loss) must not keep the utterance open: silence is written for it. */
   #watchGap(): void {
-    if (this.#gapTimer !== undefined || (this.#open() === undefined && this.#limboSinceMs === null)) return;
+    if (this.#gapTimer !== undefined || !this.#isVoiceOn()) return;
     const dueMs = this.#lastFrameAtMs + GAP_MS - this.#clock.now();
     this.#gapTimer = this.#clock.setTimeout(() => this.#fillGap(), Math.max(GAP_FILL_MS, dueMs));
   }
 
   #fillGap(): void {
     this.#gapTimer = undefined;
-    if (this.#isClosed || this.#open() === undefined) return;
+    if (this.#isClosed || !this.#isVoiceOn()) return;
     const missingMs = this.#clock.now() - this.#nowOfTape();
     const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS;
     if (isSilent && missingMs >= 1) {
@@ -220,24 +235,24 @@ export class InputLink {
   #onEdge(edge: VadEdge, toClock: (atMs: number) => number): void {
     switch (edge.type) {
       case 'started':
-        if (this.#open() === undefined) this.#begin(toClock(edge.startedAtMs));
+        if (this.#limbo !== null) this.#leaveLimbo();
+        else if (this.#open() === undefined) this.#begin(toClock(edge.startedAtMs));
         return;
       case 'sustained':
+        this.#isSustained = true;
         if (this.#open() !== undefined) this.#events.sustained();
         return;
       case 'ended': {
-        const since = this.#limboSinceMs;
         const lastVoiceAtMs = toClock(edge.lastVoiceAtMs);
-        this.#limboSinceMs = null;
-        if (this.#open() !== undefined) this.#end(lastVoiceAtMs);
-        else if (since !== null && lastVoiceAtMs > since) {
-          this.#begin(since);
-          this.#end(lastVoiceAtMs);
-        }
+        if (this.#limbo !== null && lastVoiceAtMs > this.#limbo.sinceMs) this.#leaveLimbo();
+        this.#dropLimbo();
+        this.#isSustained = false;
+        this.#end(lastVoiceAtMs);
         return;
       }
       case 'discarded': {
-        this.#limboSinceMs = null;
+        this.#dropLimbo();
+        this.#isSustained = false;
         const open = this.#open();
         if (open === undefined) return;
         this.#stt?.discard(open.id);
@@ -249,11 +264,17 @@ export class InputLink {
   }
 
   #begin(startedAtMs: number): void {
-    const id = this.#events.started(startedAtMs);
     const startSample = Math.max(0, Math.round(((startedAtMs - (this.#originMs ?? startedAtMs)) * RATE) / 1000));
-    this.#tape.openUtterance(id, startSample);
+    this.#beginAt(startedAtMs, startSample, 0);
+  }
+
+  /** @param leadIn samples of the tape's lead-in that are not wanted */
+  #beginAt(startedAtMs: number, startSample: number, leadIn: number): void {
+    const id = this.#events.started(startedAtMs);
+    this.#tape.openUtterance(id, startSample + leadIn);
     this.#utterances.push({ id, startSample, isEnded: false });
     this.#stt?.begin(id);
+    this.#noteBase(id);
     this.#tape.replay(id, (frame) => this.#stt?.write(frame));
     this.#watchGap();
   }
@@ -269,8 +290,41 @@ export class InputLink {
 
   #split(): void {
     const nowMs = this.#nowOfTape();
+    const wasSustained = this.#isSustained;
     this.#end(nowMs);
-    this.#begin(nowMs);
+    this.#beginAt(nowMs, this.#tape.position, LEAD_IN_SAMPLES);
+    if (wasSustained) this.#events.sustained();
+  }
+
+  #noteBase(utterance: number): void {
+    const start = this.#tape.startOf(utterance);
+    if (start !== undefined) this.#sttBase.set(utterance, start);
+  }
+
+  #enterLimbo(): void {
+    const startSample = this.#tape.position;
+    this.#limbo = { sinceMs: this.#nowOfTape(), startSample };
+    this.#tape.openUtterance(LIMBO, startSample + LEAD_IN_SAMPLES);
+    this.#watchGap();
+  }
+
+  /** The voice lasts: an utterance from the moment at which the one before was ended. */
+  #leaveLimbo(): void {
+    const { sinceMs, startSample } = this.#limbo ?? {};
+    if (sinceMs === undefined || startSample === undefined) return;
+    this.#beginAt(sinceMs, startSample, LEAD_IN_SAMPLES);
+    this.#dropLimbo();
+    if (this.#isSustained) this.#events.sustained();
+  }
+
+  #dropLimbo(): void {
+    if (this.#limbo === null) return;
+    this.#limbo = null;
+    this.#tape.release(LIMBO);
+  }
+
+  #isVoiceOn(): boolean {
+    return this.#open() !== undefined || this.#limbo !== null;
   }
 
   #open(): TapedUtterance | undefined {

@@ -360,8 +360,10 @@ export class OutputLink<Key> {
     if (this.#isPaused) return;
     if (hasFrames && segment.base === null) segment.base = device.playedSamples();
     while (segment.next < segment.frames.length) {
-      const entry = segment.frames[segment.next++];
+      const entry = segment.frames[segment.next];
+      // Counted when it was taken: a device that throws gets the same frame again.
       if (entry !== undefined) device.write(entry.frame);
+      segment.next++;
     }
     if (segment.synthesized) device.end?.();
     if (hasFrames && !segment.startedTold) {

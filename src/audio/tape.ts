@@ -28,7 +28,7 @@ export interface TapeCounters {
 
 interface Utterance {
   /** First sample that is kept, and the one after the last; positions since the origin. */
-  readonly from: number;
+  from: number;
   to: number;
   isOpen: boolean;
 }
@@ -101,6 +101,19 @@ export class Tape {
     utterance.isOpen = false;
     utterance.to = Math.max(utterance.from, Math.min(endSample, this.position));
     this.#openCount--;
+    this.#sweep();
+  }
+
+  /** Position of the first sample that is kept of an utterance, or undefined when it is not known. */
+  startOf(id: number): number | undefined {
+    return this.#utterances.get(id)?.from;
+  }
+
+  /** Forgets what lies before `position`. Unknown ids are ignored. */
+  trim(id: number, position: number): void {
+    const utterance = this.#utterances.get(id);
+    if (utterance === undefined || position <= utterance.from) return;
+    utterance.from = Math.min(position, utterance.to, this.position);
     this.#sweep();
   }
 

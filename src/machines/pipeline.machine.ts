@@ -21,7 +21,7 @@ export interface PipelineInput {
   readonly settings: PipelineSettings;
 }
 
-interface PipelineContext extends PipelineInput {
+export interface PipelineContext extends PipelineInput {
   /** Resets since the last progress. */
   readonly resets: number;
 }

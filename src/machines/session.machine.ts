@@ -13,6 +13,8 @@ export interface SessionSettings {
   readonly interruptedDeadlineMs: number;
   readonly closingDeadlineMs: number;
   readonly longestUtteranceMs: number;
+  /** The longest a turn waits for anything but its tools. */
+  readonly turnDeadlineMs: number;
   readonly awayMs: number;
 }
 
@@ -74,8 +76,9 @@ export const sessionMachine = setup({
     falseInterruption: ({ context: { levels, settings } }) =>
       remaining(levels, levels.lastVoiceAtMs, settings.falseInterruptionMs),
     // The turn's own deadline for its phase comes first; this one means that the turn itself is wedged.
-    backstop: ({ context: { levels } }) =>
-      remaining(levels, levels.turn?.lastProgressAtMs, (levels.turn?.deadlineMs ?? 0) + 1000),
+    // A turn that the event in hand started is not in the levels yet.
+    backstop: ({ context: { levels, settings } }) =>
+      remaining(levels, levels.turn?.lastProgressAtMs, (levels.turn?.deadlineMs ?? settings.turnDeadlineMs) + 1000),
     interrupted: ({ context }) => context.settings.interruptedDeadlineMs,
     closing: ({ context: { levels, settings } }) =>
       remaining(levels, levels.closing?.sinceMs, settings.closingDeadlineMs),

@@ -12,8 +12,12 @@ export interface SttCapabilities {
 export type SttResult =
   /** The text of the open segment so far; replaces the partial before it. */
   | { readonly type: 'partial'; readonly utterance: number; readonly text: string }
-  /** A finished segment. Empty text means: nothing was said. After `end` exactly one final closes the utterance. */
-  | { readonly type: 'final'; readonly utterance: number; readonly text: string };
+  /**
+   * A finished segment. Empty text means: nothing was said. After `end` exactly one final closes the utterance.
+   * `coveredSamples`: written samples of the utterance that its finals so far account for; a stream that takes over
+   * begins behind them. Default: all that were written.
+   */
+  | { readonly type: 'final'; readonly utterance: number; readonly text: string; readonly coveredSamples?: number };
 
 export interface SttOpenOptions {
   /** BCP 47 tag, or undefined for the default of the adapter. */

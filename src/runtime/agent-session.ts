@@ -102,7 +102,7 @@ export class AgentSession {
 
   /**
    * Connects and begins to listen. Idempotent.
-   * @throws AgentError `ERR_MAX_SESSIONS`, `ERR_TRANSPORT`, `ERR_MODEL_MISSING`, `ERR_CLOSED`
+   * @throws AgentError `ERR_MAX_SESSIONS`, `ERR_TRANSPORT`, `ERR_AGENT_STATE`, `ERR_CLOSED`
    */
   start(): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#over());
@@ -163,8 +163,7 @@ export class AgentSession {
     const scope = this.#scope;
     if (this.#stopped !== null) return this.#stopped;
     if (scope === null) {
-      if (this.#starting !== null) await this.#starting.catch(() => {});
-      if (this.#scope !== null) return this.close(reason);
+      // Nothing runs yet that could be closed; a start that is under way, however long it takes, finds the session over.
       this.stopped(reason);
       return { reason };
     }

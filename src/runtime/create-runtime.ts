@@ -33,6 +33,11 @@ import { parseSessionOptions, type SessionOptionsInput } from './session-options
 import { addScope, removeScope, SessionScope } from './session-scope.ts';
 import { type SessionTreeInput, sessionTree } from './tree.ts';
 
+/** What XState takes as `inspect`: a function, or an observer as stock inspectors have it. */
+export type InspectionObserver =
+  | ((event: InspectionEvent) => void)
+  | { readonly next?: ((event: InspectionEvent) => void) | undefined };
+
 export interface RuntimeOptions {
   /** Providers of agents that bring none of their own. Default: the embedded ones, fetched at first use. */
   readonly providers?: ProviderChoice;
@@ -40,8 +45,8 @@ export interface RuntimeOptions {
   readonly session?: SessionOptionsInput;
   /** Sessions at the same time; one more is refused with ERR_MAX_SESSIONS. Default 100; 0 refuses all. */
   readonly maxSessions?: number;
-  /** An XState inspection observer for every actor of the tree, such as `createBrowserInspector().inspect`. May throw. */
-  readonly inspect?: (event: InspectionEvent) => void;
+  /** An XState inspection observer for every actor of the tree, such as the `inspect` of a stock inspector. May throw. */
+  readonly inspect?: InspectionObserver;
   /** Told what listeners, inspectors and hooks threw. Default: written to stderr, once for each place. */
   readonly onProblem?: ProblemHandler;
   /** Log lines of tools. Default: nobody. */
@@ -70,6 +75,8 @@ export interface Runtime {
   readonly actor: AnyActorRef;
   readonly registry: Registry;
   readonly sessions: readonly AgentSession[];
+  /** Told what listeners, inspectors and hooks threw; see {@link RuntimeOptions.onProblem}. */
+  readonly onProblem: ProblemHandler;
   /** Prepares a session, so that listeners can be added before it starts. */
   createSession(options: SessionStartOptions): AgentSession;
   /** Prepares and starts one. */
@@ -86,7 +93,12 @@ const schema = z.strictObject({
   providers: z.custom<ProviderChoice>(isObject, 'must be an object').default({}),
   session: z.custom<SessionOptionsInput>(isObject, 'must be an object').default({}),
   maxSessions: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(100),
-  inspect: callback<NonNullable<RuntimeOptions['inspect']>>(),
+  inspect: z
+    .custom<InspectionObserver>(
+      (value) => isFunction(value) || (isObject(value) && isFunction((value as { next?: unknown }).next)),
+      'must be a function or an observer with a method `next`',
+    )
+    .optional(),
   onProblem: callback<ProblemHandler>(),
   onLog: callback<NonNullable<RuntimeOptions['onLog']>>(),
   onReport: callback<NonNullable<RuntimeOptions['onReport']>>(),
@@ -120,7 +132,7 @@ class VoiceRuntime implements Runtime {
   readonly registry = new Registry();
   readonly #ids: Ids;
   readonly #options: z.output<typeof schema>;
-  readonly #onProblem: ProblemHandler;
+  readonly onProblem: ProblemHandler;
   readonly #root: Actor<ReturnType<typeof supervisor>>;
   readonly #sessions = new Map<string, AgentSession>();
   readonly #defaults: ProviderDefaults;
@@ -132,7 +144,7 @@ class VoiceRuntime implements Runtime {
     parseSessionOptions(options.session);
     this.clock = options.clock ?? realClock;
     this.#ids = options.ids ?? randomIds;
-    this.#onProblem = options.onProblem ?? warnOnce();
+    this.onProblem = options.onProblem ?? warnOnce();
     this.#defaults = {
       choice: options.providers,
       embedded: null,
@@ -166,11 +178,14 @@ class VoiceRuntime implements Runtime {
       id: 'runtime',
       clock: this.clock,
       registry: this.registry,
-      onProblem: this.#onProblem,
+      onProblem: this.onProblem,
       random: () => this.#ids.random(),
-      ...(inspect !== undefined && { inspect }),
+      ...(inspect !== undefined && {
+        inspect: typeof inspect === 'function' ? inspect : (event) => inspect.next?.(event),
+      }),
       ...(onReport !== undefined && { onReport }),
     });
+    this.#defaults.supervise(options.providers.engines ?? []);
   }
 
   get actor(): AnyActorRef {
@@ -184,7 +199,7 @@ class VoiceRuntime implements Runtime {
   createSession(given: SessionStartOptions): AgentSession {
     const start = parseOptions(startSchema, given, 'session');
     const options = parseSessionOptions({ ...this.#options.session, ...start.options });
-    const hub = new EventHub(this.#onProblem);
+    const hub = new EventHub(this.onProblem);
     const sessionId = this.#ids.next('sess');
     return new AgentSession({
       sessionId,
@@ -224,6 +239,7 @@ class VoiceRuntime implements Runtime {
     try {
       const providers = await resolveProviders(agent, this.#defaults, this.clock);
       if (this.#closing !== null) throw new AgentError('ERR_CLOSED', 'the runtime is closed');
+      if (session.state === 'closed') throw new AgentError('ERR_CLOSED', 'the session was closed while it started');
       agent.attach(session);
       scope = new SessionScope({
         id: session.sessionId,
@@ -235,7 +251,7 @@ class VoiceRuntime implements Runtime {
         clock: this.clock,
         ids: this.#ids,
         registry: this.registry,
-        onProblem: this.#onProblem,
+        onProblem: this.onProblem,
         onLog: this.#options.onLog ?? (() => {}),
         hub,
       });

@@ -1,5 +1,6 @@
 // The apology, synthesised when the first session starts: it must not depend on a voice that may be what failed.
 import type { AudioFrame } from '../audio/frame.ts';
+import { guardedClock } from '../clock.ts';
 import type { Tts, TtsStream } from '../providers/tts.ts';
 import type { SessionScope } from './session-scope.ts';
 
@@ -43,11 +44,20 @@ function synthesizeAll(
       }
       resolve(result);
     };
+    // Nobody stands above this voice: what it throws in a timer of its own must end here.
+    const guard = (fn: () => void) => () => {
+      if (controller.signal.aborted) return;
+      try {
+        fn();
+      } catch {
+        end(undefined);
+      }
+    };
     const timer = clock.setTimeout(() => end(undefined), DEADLINE_MS);
     try {
       stream = tts.open({
         voice: options.voice,
-        clock,
+        clock: guardedClock(clock, guard),
         signal: controller.signal,
         report: (result) => {
           if (result.type === 'audio') frames.push(result.frame);

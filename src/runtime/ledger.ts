@@ -30,8 +30,8 @@ export interface Utterance {
   lastVoiceAtMs: number | null;
   endedAtMs: number | null;
   sustained: boolean;
-  /** Clock time of the last final that arrived for it. */
-  finalAtMs: number | null;
+  /** The last final that arrived for it, of a part of it. */
+  lastFinal: { readonly text: string; readonly atMs: number } | null;
   partial: string;
 }
 
@@ -163,21 +163,20 @@ export class Ledger {
       lastVoiceAtMs: null,
       endedAtMs: null,
       sustained: false,
-      finalAtMs: null,
+      lastFinal: null,
       partial: '',
     };
     this.#utterances.push(utterance);
     return utterance;
   }
 
-  /** Ends the open utterance. A final that came after its last voice has settled it already. */
+  /** Ends the open utterance. Finals so far may be of a part of it; the one that closes it is still to come. */
   endUtterance(lastVoiceAtMs: number): Utterance | undefined {
     const utterance = this.openUtterance;
     if (utterance === undefined) return undefined;
     utterance.lastVoiceAtMs = lastVoiceAtMs;
     utterance.endedAtMs = this.#options.now();
     this.#lastVoiceAtMs = Math.max(this.#lastVoiceAtMs ?? lastVoiceAtMs, lastVoiceAtMs);
-    if (utterance.finalAtMs !== null && utterance.finalAtMs >= lastVoiceAtMs) this.#dropUtterance(utterance.id);
     return utterance;
   }
 
@@ -202,10 +201,13 @@ export class Ledger {
     const utterance = this.#utterances.find(({ id }) => id === utteranceId);
     if (utterance === undefined) return { expected: false, settled: false };
     const spoken = text.trim();
+    // Two segments take time to say: the same text in the same instant is one answer given twice.
+    const isEcho = utterance.lastFinal?.text === spoken && utterance.lastFinal.atMs === this.#options.now();
+    if (isEcho && utterance.endedAtMs === null) return { expected: false, settled: false };
+    utterance.lastFinal = { text: spoken, atMs: this.#options.now() };
     utterance.partial = '';
-    utterance.finalAtMs = this.#options.now();
-    this.#lastFinalAtMs = utterance.finalAtMs;
-    if (spoken !== '') this.#words.push({ utterance: utteranceId, text: spoken, order: ++this.#order });
+    if (spoken !== '') this.#lastFinalAtMs = this.#options.now();
+    this.#keepWords(utteranceId, spoken);
     const settled = utterance.endedAtMs !== null;
     if (settled) this.#dropUtterance(utteranceId);
     return { expected: true, settled };
@@ -215,7 +217,7 @@ export class Ledger {
   commitPartials(): readonly number[] {
     const late = this.#utterances.filter(({ endedAtMs }) => endedAtMs !== null);
     for (const { id, partial } of late) {
-      if (partial !== '') this.#words.push({ utterance: id, text: partial, order: ++this.#order });
+      this.#keepWords(id, partial);
       this.#dropUtterance(id);
     }
     return late.map(({ id }) => id);
@@ -241,11 +243,13 @@ export class Ledger {
     this.#requests.push({ ...request, order: ++this.#order });
   }
 
-  /** Takes back a request that no turn has taken yet. */
+  /** Takes back a request that no turn has taken yet. What the user typed stays said; it only gets no answer. */
   withdrawRequest(requestId: string): boolean {
-    const before = this.#requests.length;
-    this.#requests = this.#requests.filter(({ id }) => id !== requestId);
-    return this.#requests.length < before;
+    const request = this.#requests.find(({ id }) => id === requestId);
+    if (request === undefined) return false;
+    this.#requests = this.#requests.filter((each) => each !== request);
+    if (request.kind === 'text') this.#pushUserItem(this.#turnCount, request.text);
+    return true;
   }
 
   // ---- turns
@@ -257,15 +261,16 @@ export class Ledger {
   openTurn(deadlineMs: number): TurnRecord {
     const n = ++this.#turnCount;
     const [first] = this.#requests;
-    if (first?.kind === 'say' && this.#words.length === 0) {
+    const words = this.#readyWords;
+    if (first?.kind === 'say' && words.length === 0) {
       this.#requests.shift();
       return this.#setTurn({ n, mode: 'say', request: first, requestIds: [first.id], text: first.text, deadlineMs });
     }
     const texts = this.#requests.filter(({ kind }) => kind === 'text');
-    const said = [...groupWords(this.#words), ...texts].sort((a, b) => a.order - b.order);
+    const said = [...groupWords(words), ...texts].sort((a, b) => a.order - b.order);
     for (const { text } of said) this.#addUserItem(n, text);
     const asked = this.#requests.find(({ kind }) => kind === 'reply');
-    this.#words = [];
+    this.#words = this.#words.filter((each) => !words.includes(each));
     this.committed = false;
     this.#requests = this.#requests.filter(({ kind, id }) => kind !== 'text' && id !== asked?.id);
     const requestIds = [...texts, ...(asked === undefined ? [] : [asked])].map(({ id }) => id);
@@ -399,8 +404,7 @@ export class Ledger {
   commitRest(): void {
     this.commitPartials();
     const open = this.openUtterance;
-    if (open !== undefined && open.partial !== '')
-      this.#words.push({ utterance: open.id, text: open.partial, order: ++this.#order });
+    if (open !== undefined) this.#keepWords(open.id, open.partial);
     const texts = this.#requests.filter(({ kind }) => kind === 'text');
     const rest = [...groupWords(this.#words), ...texts].sort((a, b) => a.order - b.order);
     for (const { text } of rest) this.#addUserItem(this.#turnCount, text);
@@ -422,7 +426,7 @@ export class Ledger {
       endedSustained: ended.some(({ sustained }) => sustained),
       lastVoiceAtMs: this.#lastVoiceAtMs,
       finalsOutstanding: ended.length,
-      openWords: this.#words.reduce((sum, { text }) => sum + countWords(text), 0),
+      openWords: this.#readyWords.reduce((sum, { text }) => sum + countWords(text), 0),
       partialWords: this.#utterances.reduce((sum, { partial }) => sum + countWords(partial), 0),
       committed: this.committed,
       requests: this.#requests.length,
@@ -432,14 +436,31 @@ export class Ledger {
     };
   }
 
+  /** Words in the order in which they were said, whatever the order of their transcripts. */
+  #keepWords(utterance: number, text: string): void {
+    if (text === '') return;
+    const at = this.#words.findIndex((words) => words.utterance > utterance);
+    this.#words.splice(at < 0 ? this.#words.length : at, 0, { utterance, text, order: ++this.#order });
+  }
+
+  /** Words that no earlier utterance without its final can still come before. */
+  get #readyWords(): readonly OpenWords[] {
+    const late = this.#utterances.find(({ endedAtMs }) => endedAtMs !== null)?.id ?? Number.POSITIVE_INFINITY;
+    return this.#words.filter(({ utterance }) => utterance <= late);
+  }
+
   #dropUtterance(utteranceId: number): void {
     this.#utterances = this.#utterances.filter(({ id }) => id !== utteranceId);
   }
 
   #addUserItem(turn: number, text: string): void {
+    this.#unanswered.add(this.#pushUserItem(turn, text));
+  }
+
+  #pushUserItem(turn: number, text: string): string {
     const id = this.#options.newItemId();
     this.#items.push({ type: 'user', id, turn, createdAtMs: this.#options.wallNow(), text });
-    this.#unanswered.add(id);
+    return id;
   }
 
   #setTurn(start: {

@@ -17,12 +17,12 @@ export interface ProviderChoice {
   readonly llm?: Llm;
   /** `null` turns it off: every silence of `endpointing.minDelayMs` ends the turn. */
   readonly turnDetector?: TurnDetector | null;
+  /** Engines behind the providers; the runtime starts them at once, supervises them, and stops them when it is closed. */
+  readonly engines?: readonly SupervisedEngines[];
 }
 
 /** Providers that come with the package, and the engines behind them. */
-export interface EmbeddedProviders extends Required<ProviderChoice> {
-  readonly engines: readonly SupervisedEngines[];
-}
+export type EmbeddedProviders = Required<ProviderChoice>;
 
 export interface ProviderDefaults {
   readonly choice: ProviderChoice;
@@ -32,7 +32,7 @@ export interface ProviderDefaults {
   readonly supervise: (engines: readonly SupervisedEngines[]) => void;
 }
 
-/** @throws AgentError `ERR_MODEL_MISSING`, `ERR_MODEL_CORRUPT`, `ERR_REAL_IO` under a virtual clock */
+/** @throws AgentError `ERR_REAL_IO` under a virtual clock */
 export async function resolveProviders(
   agent: Agent,
   defaults: ProviderDefaults,
@@ -57,14 +57,14 @@ export async function resolveProviders(
     const turnDetector = chosen.turnDetector === undefined ? embedded.turnDetector : chosen.turnDetector;
     return { ...embedded, ...chosen, turnDetector: turnDetector ?? undefined };
   } catch (error) {
-    defaults.embedded = null; // a later session may find the models
+    defaults.embedded = null; // a later session may have more luck
     throw error;
   }
 }
 
 async function loadEmbedded({ supervise }: ProviderDefaults): Promise<EmbeddedProviders> {
-  const { embeddedProviders } = await import('../providers/local/embedded.ts');
-  const embedded = await embeddedProviders();
+  const { embeddedOnFirstAudio } = await import('../providers/local/embedded.ts');
+  const embedded = embeddedOnFirstAudio();
   supervise(embedded.engines);
   return embedded;
 }

@@ -94,6 +94,7 @@ export function sessionSettingsOf(options: SessionOptions): SessionSettings {
     closingDeadlineMs: options.deadlines.closingMs,
     // The input link forces the end first; the chart's own wait is its backstop.
     longestUtteranceMs: options.longestUtteranceMs + 1_000,
+    turnDeadlineMs: turnDeadlineMsOf(options),
     awayMs: options.awayMs,
   };
 }

@@ -25,7 +25,7 @@ import type { TurnDetector } from '../providers/turn-detector.ts';
 import type { Vad } from '../providers/vad.ts';
 import type { Registry } from '../supervisor/index.ts';
 import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
-import type { Transport, TransportConnection } from '../transports/transport.ts';
+import type { AudioSink, Transport, TransportConnection } from '../transports/transport.ts';
 import type { Agent } from './agent.ts';
 import type { EventHub } from './event-hub.ts';
 import { Ledger, type ReplyRequest, type TurnRecord } from './ledger.ts';
@@ -330,7 +330,7 @@ export class SessionScope {
   }
 
   #deviceOf({ sink }: TransportConnection): PlayoutDevice {
-    if (sink.pacesItself) return sink;
+    if (sink.pacesItself) return trusted(sink, (error) => this.problem('transport', error));
     return new Pacer({ sink, clock: this.clock, onError: (error) => this.problem('transport', error) });
   }
 
@@ -352,6 +352,30 @@ export class SessionScope {
     for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
     this.handles.clear();
   }
+}
+
+/** A loudspeaker whose position and flush never throw: silence and the count of what was heard must not depend on it. */
+function trusted(sink: AudioSink, onError: (error: unknown) => void): PlayoutDevice {
+  let played = 0;
+  const attempt = (run: () => void) => {
+    try {
+      run();
+    } catch (error) {
+      onError(error);
+    }
+  };
+  return {
+    sampleRateHz: sink.sampleRateHz,
+    // A throw here reaches the playout pipeline, which writes the frame again.
+    write: (frame) => sink.write(frame),
+    playedSamples: () => {
+      attempt(() => {
+        played = sink.playedSamples();
+      });
+      return played;
+    },
+    flush: () => attempt(() => sink.flush()),
+  };
 }
 
 export function turnName({ n, attempt, mode }: TurnKey): string {

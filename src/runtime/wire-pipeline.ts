@@ -48,7 +48,7 @@ function keepTranscript(scope: SessionScope, result: SttResult): void {
   const { expected, settled } = ledger.addFinal(result.utterance, text);
   if (settled) scope.input.release(result.utterance);
   if (!expected) return;
-  if (!settled) scope.input.trim(result.utterance);
+  if (!settled) scope.input.trim(result.utterance, result.coveredSamples);
   scope.judgeTurnEnd();
   const isEmpty = text.trim() === '';
   if (!isEmpty) scope.emit('stt_result', { utterance: result.utterance, text: text.trim(), isFinal: true });

@@ -67,6 +67,7 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
       messages: messagesOf(instructions, scope.ledger.items),
       tools: agent.chatTools(),
       now: () => scope.clock.now(),
+      isCurrent,
       onCall: (call) => {
         if (!isCurrent()) return false;
         turn.marks.firstTokenAtMs ??= scope.clock.now();

@@ -33,11 +33,16 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
   const scope = scopeOf(input.ownerId);
   if (scope.connection?.isOpen === true) return;
   const source = scope.input.attachSource();
+  // Given up with this attempt; once open, the connection lives as long as the session.
+  const life = new AbortController();
+  const end = () => life.abort();
+  signal.addEventListener('abort', end, { once: true });
+  scope.controller.signal.addEventListener('abort', end, { once: true });
   const opening = scope.transport.open({
     sessionId: scope.id,
     clock: scope.clock,
     ids: scope.ids,
-    signal: scope.controller.signal,
+    signal: life.signal,
     onFrame: source,
     onEvent: (event) => {
       switch (event.type) {
@@ -61,10 +66,13 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
     },
   });
   const connection = await opening.catch((error: unknown) => {
-    scope.transportFailure = toAgentError(error, 'ERR_TRANSPORT', 'the transport could not be opened');
+    // An attempt that was given up has nothing new to tell.
+    if (!life.signal.aborted)
+      scope.transportFailure = toAgentError(error, 'ERR_TRANSPORT', 'the transport could not be opened');
     throw error;
   });
   scope.transportFailure = null;
+  signal.removeEventListener('abort', end);
   if (signal.aborted || scope.controller.signal.aborted) {
     await connection.close();
     throw new AgentError('ERR_CLOSED', 'the session ended while its transport was opening');

@@ -1,5 +1,6 @@
 // The calls of OTP on a supervisor's actor. None of them throws or rejects: every outcome is in the answer.
 import type { AnyActorRef } from 'xstate';
+import { guarded, type ProblemHandler } from '../observer.ts';
 import type { ChildSpec, ChildType, FullChildSpec } from './child-spec.ts';
 import { type Engine, engineOf } from './engine.ts';
 import { type ExitReason, exitReasonOf } from './exit-reason.ts';
@@ -15,7 +16,7 @@ import {
   type UpdateSpecsResult,
 } from './messages.ts';
 import { monitor } from './monitor.ts';
-import { killTree } from './system-services.ts';
+import { killTree, servicesOf } from './system-services.ts';
 
 export interface ChildInfo {
   readonly id: string;
@@ -62,7 +63,7 @@ export function startChild<Input>(ref: AnyActorRef, spec: ChildSpec<Input>): Pro
 
 /**
  * `startChild` for callers that need the answer at once, such as an action. Returns `queued` when the supervisor is in
- * the middle of something; the child starts after it, and `onAnswer` (optional) is called then. It must not throw.
+ * the middle of something; the child starts after it, and `onAnswer` (optional) is called then.
  */
 export function startChildNow<Input>(
   ref: AnyActorRef,
@@ -72,7 +73,10 @@ export function startChildNow<Input>(
   const started = call<StartChildResult>(ref, { op: 'startChild', spec });
   const answer = started.now();
   if (answer !== undefined) return answer;
-  if (onAnswer !== undefined) void started.reply.then(onAnswer);
+  if (onAnswer !== undefined) {
+    const tell: ProblemHandler = (problem) => servicesOf(ref.system).onProblem(problem);
+    void started.reply.then(guarded(`answer of ${ref.id}`, onAnswer, tell));
+  }
   return 'queued';
 }
 
@@ -140,8 +144,9 @@ export function shutdown(ref: AnyActorRef, reason: ExitReason = 'shutdown'): Pro
 }
 
 /** Keeps `value` for the next incarnation of the child `self`; ignored unless its spec says `checkpoint: true`. */
-export function saveCheckpoint(self: AnyActorRef, value: unknown): void {
-  const record = self._parent === undefined ? undefined : engineOf(self._parent)?.children.byActor(self);
+export function saveCheckpoint(self: { readonly sessionId: string }, value: unknown): void {
+  const ref = self as AnyActorRef; // every logic knows itself by a type of its own; all are actors
+  const record = ref._parent === undefined ? undefined : engineOf(ref._parent)?.children.byActor(ref);
   if (record?.spec.checkpoint === true) record.checkpoint = value;
 }
 

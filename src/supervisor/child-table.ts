@@ -21,8 +21,6 @@ export interface ChildRecord {
   /** Restarts in a row, for the backoff. */
   retries: number;
   startedAtMs: number;
-  /** Timer of a delayed restart. */
-  retryTimer: unknown;
   /** Tells the restart that is due from one that was cancelled. */
   retryToken: object | undefined;
 }
@@ -51,7 +49,6 @@ export class ChildTable {
       checkpoint: undefined,
       retries: 0,
       startedAtMs: 0,
-      retryTimer: undefined,
       retryToken: undefined,
     };
     this.#byKey.set(key, record);

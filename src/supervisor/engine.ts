@@ -1,26 +1,24 @@
-// One running supervisor: a mailbox of operations, each a coroutine that may wait for its children.
+// One running supervisor: its children, its flags, and the mailbox through which everything happens to it.
 import type { ActorScope, AnyActorRef, Snapshot } from 'xstate';
 import { reportProblem } from '../observer.ts';
 import { nextDelayMs } from './backoff.ts';
-import { startOwn } from './child-lifecycle.ts';
-import { type ChildSpec, checkChildSpecs } from './child-spec.ts';
+import { checkChildSpecs } from './check-spec.ts';
+import type { ChildSpec } from './child-spec.ts';
 import { type ChildRecord, ChildTable } from './child-table.ts';
 import { Exit, type ExitReason } from './exit-reason.ts';
 import type { Flags } from './flags.ts';
-import type { Request, SupervisorEvent } from './messages.ts';
+import type { ExitEvent, Request, SupervisorEvent } from './messages.ts';
 import { operationFor } from './operations.ts';
+import { OwnedTimers } from './owned-timers.ts';
 import type { Registry } from './registry.ts';
 import { pathOf, type Report, type ReportHandler, type ReportKind } from './report.ts';
 import { RestartWindow } from './restart-window.ts';
+import { type Operation, SelectiveMailbox } from './selective-mailbox.ts';
 import type { SupervisorSnapshot } from './snapshot.ts';
+import { startOwn } from './start-child.ts';
 import { terminateAll } from './strategy.ts';
 import { type ChildOwner, guardActor, killTree, type SystemServices, servicesOf } from './system-services.ts';
 import { type AnyActorSystem, afterObservers, hasListeners } from './xstate-internals.ts';
-
-/** Says which event a waiting operation goes on with; all others are put off in order, as a selective receive does. */
-export type Wait = (event: SupervisorEvent) => boolean;
-/** Yields a wait and gets the event; returns when the operation is complete. */
-export type Operation<T> = Generator<Wait, T, SupervisorEvent>;
 
 export type SupervisorScope = ActorScope<
   SupervisorSnapshot & Snapshot<unknown>,
@@ -54,7 +52,6 @@ export class Engine implements ChildOwner {
   readonly input: unknown;
   readonly children = new ChildTable();
   readonly window = new RestartWindow();
-  readonly registry: Registry | undefined;
   flags: Flags;
   phase: 'created' | 'starting' | 'running' | 'terminating' | 'ended' = 'created';
   /** Its list of children said that there is nothing to supervise. */
@@ -62,20 +59,26 @@ export class Engine implements ChildOwner {
   /** True from the moment all children have started for the first time. */
   hasStarted = false;
   end: End | undefined;
+  /** It was told to end while it waited for a child to become ready. */
+  exitRequested: ExitEvent | undefined;
   readonly onReport: ReportHandler | undefined;
+  readonly #registry: Registry | undefined;
   readonly #requests = new Set<Request>();
-  #operation: Operation<void> | undefined;
-  #wait: Wait | undefined;
-  #postponed: SupervisorEvent[] = [];
-  #next = 0;
+  readonly #timers: OwnedTimers;
+  readonly #mailbox: SelectiveMailbox;
 
   constructor(scope: SupervisorScope, { flags, input, children, registry, onReport }: EngineOptions) {
     this.scope = scope;
     this.flags = flags;
     this.input = input;
     this.services = servicesOf(scope.system);
+    this.#timers = new OwnedTimers(this.services.clock);
+    this.#mailbox = new SelectiveMailbox(
+      (event) => operationFor(this, event),
+      () => this.end !== undefined,
+    );
     const above = engineAbove(scope.self);
-    this.registry = registry ?? above?.registry ?? this.services.registry;
+    this.#registry = registry ?? above?.registry;
     this.onReport = onReport ?? above?.onReport;
     this.isIgnored = children === 'ignore';
     if (children === 'ignore') this.end = { kind: 'done', reason: 'normal' };
@@ -85,10 +88,15 @@ export class Engine implements ChildOwner {
     guardActor(scope.self);
   }
 
+  /** Read late: `startRoot` can name the default only after the root, which is this actor or above it, was created. */
+  get registry(): Registry | undefined {
+    return this.#registry ?? this.services.registry;
+  }
+
   /** Starts the children. Throws when one fails and nothing has to be waited for: the supervisor itself failed to start. */
   start(): void {
     this.phase = 'starting';
-    this.#run(this.#startAll());
+    this.#mailbox.run(this.#startAll());
     if (this.end?.kind === 'error') {
       const { exit } = this.end;
       this.#close();
@@ -98,10 +106,7 @@ export class Engine implements ChildOwner {
 
   /** Handles one event of the mailbox, and all that were put off before it can be handled. */
   receive(event: SupervisorEvent): void {
-    if (this.#wait === undefined) this.#begin(event);
-    else if (this.#wait(event)) this.#resume(event);
-    else this.#postponed.push(event);
-    this.#drain();
+    this.#mailbox.receive(event);
     if (this.end !== undefined) this.#close();
   }
 
@@ -138,8 +143,7 @@ export class Engine implements ChildOwner {
 
   /** Stops everything at once: the supervisor was killed, or its own code failed. */
   abort(): void {
-    this.#operation = undefined;
-    this.#wait = undefined;
+    this.#mailbox.abandon();
     this.#close();
     for (const record of this.children.list().reverse()) {
       this.cancelRetry(record);
@@ -158,9 +162,13 @@ export class Engine implements ChildOwner {
     this.end = end;
   }
 
-  /** Arms a timer that comes back as an event with `token`. */
-  timer(token: object, delayMs: number): unknown {
-    return this.services.clock.setTimeout(() => this.scope.self.send({ type: 'supervisor.timer', token }), delayMs);
+  /** Arms a timer that comes back as an event with `token`. All timers of a supervisor end with it. */
+  timer(token: object, delayMs: number): void {
+    this.#timers.arm(token, delayMs, () => this.scope.self.send({ type: 'supervisor.timer', token }));
+  }
+
+  disarm(token: object): void {
+    this.#timers.disarm(token);
   }
 
   /** Posts the next restart of `record` to the own mailbox, behind what is already there; later with a backoff. */
@@ -171,12 +179,11 @@ export class Engine implements ChildOwner {
     const retry = { type: 'supervisor.retry', record, token } as const;
     const delayMs = nextDelayMs(record, this.services);
     if (delayMs === 0) this.scope.self.send(retry);
-    else record.retryTimer = this.services.clock.setTimeout(() => this.scope.self.send(retry), delayMs);
+    else this.#timers.arm(token, delayMs, () => this.scope.self.send(retry));
   }
 
   cancelRetry(record: ChildRecord): void {
-    if (record.retryTimer !== undefined) this.services.clock.clearTimeout(record.retryTimer);
-    record.retryTimer = undefined;
+    if (record.retryToken !== undefined) this.#timers.disarm(record.retryToken);
     record.retryToken = undefined;
   }
 
@@ -214,6 +221,10 @@ export class Engine implements ChildOwner {
       if (outcome.kind === 'failed') {
         const cause = { failed_to_start_child: record.spec.id, reason: outcome.reason };
         this.children.delete(record);
+        if (this.exitRequested !== undefined) {
+          yield* this.finish({ kind: 'done', reason: this.exitRequested.reason });
+          return;
+        }
         yield* this.finish({ kind: 'error', exit: new Exit({ shutdown: cause }, { cause: outcome.reason }) });
         return;
       }
@@ -225,39 +236,9 @@ export class Engine implements ChildOwner {
     if (parent !== undefined && engines.has(parent)) parent.send({ type: 'supervisor.ready', ref: this.scope.self });
   }
 
-  #begin(event: SupervisorEvent): void {
-    if (this.end !== undefined) return;
-    const operation = operationFor(this, event);
-    if (operation !== undefined) this.#run(operation);
-  }
-
-  #run(operation: Operation<void>): void {
-    this.#operation = operation;
-    this.#resume(undefined);
-  }
-
-  #resume(event: SupervisorEvent | undefined): void {
-    this.#wait = undefined;
-    // The first `next` of a generator ignores its argument; every later one is the event that was waited for.
-    const step = this.#operation?.next(event as SupervisorEvent);
-    if (step?.done === false) this.#wait = step.value;
-    else this.#operation = undefined;
-  }
-
-  #drain(): void {
-    while (this.#wait === undefined && this.end === undefined) {
-      const event = this.#postponed[this.#next++];
-      if (event === undefined) {
-        this.#postponed = [];
-        this.#next = 0;
-        return;
-      }
-      this.#begin(event);
-    }
-  }
-
   #close(): void {
     this.phase = 'ended';
+    this.#timers.disarmAll();
     for (const request of [...this.#requests]) this.answer(request, { ok: false, reason: 'noproc' });
   }
 }

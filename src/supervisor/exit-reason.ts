@@ -41,7 +41,12 @@ export function isOrderly(reason: ExitReason): boolean {
 
 /** The reason that something thrown stands for. */
 export function reasonOfThrown(thrown: unknown): ExitReason {
-  return thrown instanceof Exit ? thrown.reason : { error: thrown };
+  try {
+    return thrown instanceof Exit && isExitReason(thrown.reason) ? thrown.reason : { error: thrown };
+  } catch {
+    // A proxy may throw even when it is asked for its class.
+    return { error: thrown };
+  }
 }
 
 /** Why `ref` ended, or undefined while it has not. Who stopped it counts when it did not end by itself. */

@@ -1,5 +1,6 @@
 // The flags of a supervisor, checked once.
-import { type AutoShutdown, type Strategy, specError } from './child-spec.ts';
+import { specError } from './check-spec.ts';
+import type { AutoShutdown, Strategy } from './child-spec.ts';
 
 export interface Flags {
   readonly id: string;

@@ -22,23 +22,22 @@ export {
   updateSpecs,
   whichChildren,
 } from './api.ts';
-export {
-  type AutoShutdown,
-  type Backoff,
-  type ChildSpec,
-  type ChildType,
-  checkChildSpec,
-  type FullChildSpec,
-  type RestartType,
-  type Shutdown,
-  type SpecErrorName,
-  type StartContext,
-  type StartedChild,
-  type Strategy,
-  specErrorName,
+export { checkChildSpec, type SpecErrorName, specErrorName } from './check-spec.ts';
+export type {
+  AutoShutdown,
+  Backoff,
+  ChildSpec,
+  ChildType,
+  FullChildSpec,
+  RestartType,
+  Shutdown,
+  StartContext,
+  StartedChild,
+  Strategy,
 } from './child-spec.ts';
 export { describeReason, Exit, type ExitReason, exitReasonOf, isOrderly } from './exit-reason.ts';
 export { handlesExit } from './graceful.ts';
+export { type CallbackTools, guardedCallback } from './guarded-callback.ts';
 export {
   type DeleteChildResult,
   EXIT_EVENT,

@@ -1,10 +1,10 @@
 // Which operation an event of a supervisor's mailbox begins: an exit, a retry, an API call, or the end.
 import type { AnyActorRef } from 'xstate';
 import { AgentError } from '../errors.ts';
-import { startRecord, stopRecord } from './child-lifecycle.ts';
-import { type ChildSpec, checkChildSpec, type FullChildSpec } from './child-spec.ts';
+import { checkChildSpec } from './check-spec.ts';
+import type { ChildSpec, FullChildSpec } from './child-spec.ts';
 import type { ChildRecord } from './child-table.ts';
-import type { Engine, Operation } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { exitReasonOf } from './exit-reason.ts';
 import {
   type Call,
@@ -16,6 +16,9 @@ import {
   type SupervisorEvent,
   type TerminateChildResult,
 } from './messages.ts';
+import type { Operation } from './selective-mailbox.ts';
+import { startRecord } from './start-child.ts';
+import { stopRecord } from './stop-child.ts';
 import { onChildExit, restartChild } from './strategy.ts';
 import { updateSpecs } from './update-specs.ts';
 

@@ -1,6 +1,7 @@
 // N copies of one child behind a key: work for the same key always meets the same copy.
 import type { AnyActorRef } from 'xstate';
-import { type ChildSpec, type StartContext, type StartedChild, specError } from './child-spec.ts';
+import { specError } from './check-spec.ts';
+import type { ChildSpec, StartContext, StartedChild } from './child-spec.ts';
 import { engineOf } from './engine.ts';
 import { type SupervisorLogic, type SupervisorOptions, supervisor } from './supervisor.ts';
 

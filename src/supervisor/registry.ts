@@ -3,7 +3,7 @@ import type { AnyActorRef } from 'xstate';
 import { AgentError } from '../errors.ts';
 import { guarded } from '../observer.ts';
 import { monitor } from './monitor.ts';
-import { isEnded } from './xstate-internals.ts';
+import { isEnded, plannedReason } from './xstate-internals.ts';
 
 export type RegistryKeys = 'unique' | 'duplicate';
 
@@ -65,7 +65,9 @@ export class Registry {
   /** As `register`, for a caller that calls `clear` itself when `ref` ends; a supervisor does. */
   add(name: string, ref: AnyActorRef, value?: unknown): RegisterResult {
     if (isEnded(ref)) return { ok: false, reason: 'noproc' };
-    const entries = this.#entries.get(name)?.filter((entry) => !isEnded(entry.ref)) ?? [];
+    // One that was told to stop in the middle of an event ends when that is handled; its successor is started before.
+    const isDoomed = (other: AnyActorRef) => isEnded(other) || plannedReason(other) !== undefined;
+    const entries = this.#entries.get(name)?.filter((entry) => !isDoomed(entry.ref)) ?? [];
     const others = entries.filter((entry) => entry.ref !== ref);
     const owner = others[0];
     if (this.keys === 'unique' && owner !== undefined)

@@ -1,14 +1,14 @@
 // Starts the root of an actor system with everything a supervised tree needs: clock, guards, scheduler, reaping.
 import { type Actor, type AnyActorLogic, createActor, type InputFrom, type InspectionEvent } from 'xstate';
-import type { Clock } from '../clock.ts';
+import { type Clock, realClock } from '../clock.ts';
 import { guarded, type ProblemHandler } from '../observer.ts';
 import type { Registry } from './registry.ts';
 import type { ReportHandler } from './report.ts';
 import { guardActor, servicesOf } from './system-services.ts';
 
 export interface RootOptions<L extends AnyActorLogic> {
-  /** Drives every timer of the system. */
-  readonly clock: Clock;
+  /** Drives every timer of the system. Default: the clock of the process. */
+  readonly clock?: Clock;
   readonly input?: InputFrom<L>;
   /** Id of the root actor, first part of the paths in reports. Default: made by xstate. */
   readonly id?: string;
@@ -31,8 +31,8 @@ export interface RootOptions<L extends AnyActorLogic> {
  * is stopped; listeners and inspectors that throw are told to `onProblem` and change nothing; an error of the root
  * itself stays in its snapshot and never becomes an uncaught exception.
  */
-export function startRoot<L extends AnyActorLogic>(logic: L, options: RootOptions<L>): Actor<L> {
-  const { clock, input, id, inspect, onProblem = () => {}, onReport, registry, random, onSpawn } = options;
+export function startRoot<L extends AnyActorLogic>(logic: L, options: RootOptions<L> = {}): Actor<L> {
+  const { clock = realClock, input, id, inspect, onProblem = () => {}, onReport, registry, random, onSpawn } = options;
   const settings = {
     clock: xstateClock(clock),
     ...(input !== undefined && { input }),

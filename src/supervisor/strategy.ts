@@ -1,10 +1,14 @@
 // What a supervisor does when a child ends by itself: leave it, restart it or its group, give up, or shut down.
 import { AgentError } from '../errors.ts';
-import { askToStop, isExpected, isTimer, startOwn, stopRecord } from './child-lifecycle.ts';
+import { noteExit } from './backoff.ts';
+import { isTimer } from './child-events.ts';
 import type { ChildRecord } from './child-table.ts';
-import type { Engine, Operation } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { describeReason, Exit, type ExitReason, exitReasonOf, isOrderly } from './exit-reason.ts';
 import type { SupervisorEvent } from './messages.ts';
+import type { Operation } from './selective-mailbox.ts';
+import { startOwn } from './start-child.ts';
+import { askToStop, isExpected, stopRecord } from './stop-child.ts';
 import { killTree } from './system-services.ts';
 import { forceStop, isEnded, isRunning } from './xstate-internals.ts';
 
@@ -14,6 +18,7 @@ export function* onChildExit(engine: Engine, record: ChildRecord, reason: ExitRe
   engine.children.detach(record);
   record.lastExit = reason;
   record.state = 'stopped';
+  noteExit(record, engine.services);
   if (restart === 'permanent' || !isOrderly(reason)) report(engine, record, reason);
   if (restart === 'permanent' || (restart === 'transient' && !isOrderly(reason))) {
     if (record.spec.backoff === undefined) yield* restartChild(engine, record);
@@ -109,7 +114,7 @@ export function* terminateAll(engine: Engine): Operation<void> {
 
 /** All dynamic children get the signal first; then each is waited for, with one timer per distinct deadline. */
 function* terminateTogether(engine: Engine): Operation<void> {
-  const { children, services } = engine;
+  const { children } = engine;
   const waiting = new Set<ChildRecord>();
   const deadlines = new Map<number, Set<ChildRecord>>();
   for (const record of children.list()) {
@@ -128,7 +133,8 @@ function* terminateTogether(engine: Engine): Operation<void> {
   }
   const timers = [...deadlines].map(([limitMs, group]) => {
     const token = {};
-    return { token, group, timer: engine.timer(token, limitMs) };
+    engine.timer(token, limitMs);
+    return { token, group };
   });
   while (waiting.size > 0) {
     const event = yield (event) => event.type !== 'supervisor.request' && event.type !== 'supervisor.retry';
@@ -142,7 +148,7 @@ function* terminateTogether(engine: Engine): Operation<void> {
     const ended = childOf(engine, event);
     if (ended?.ref !== undefined && isEnded(ended.ref)) waiting.delete(ended);
   }
-  for (const { timer } of timers) services.clock.clearTimeout(timer);
+  for (const { token } of timers) engine.disarm(token);
   reportTogether(engine);
 }
 

@@ -1,6 +1,7 @@
 // Supervisors as actor logic: a root, a child of a machine, or a child of another supervisor.
 import type { ActorLogic, Snapshot } from 'xstate';
-import { type AutoShutdown, type ChildSpec, checkChildSpecs, type Strategy } from './child-spec.ts';
+import { checkChildSpecs } from './check-spec.ts';
+import type { AutoShutdown, ChildSpec, Strategy } from './child-spec.ts';
 import { type End, Engine, engineOf } from './engine.ts';
 import { checkFlags, type Flags } from './flags.ts';
 import { handlesExit } from './graceful.ts';

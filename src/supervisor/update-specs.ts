@@ -1,6 +1,6 @@
 // Replacing flags and specs of a running supervisor, as OTP's code change does.
 import { AgentError } from '../errors.ts';
-import { checkChildSpecs, specError } from './child-spec.ts';
+import { checkChildSpecs, specError } from './check-spec.ts';
 import type { Engine } from './engine.ts';
 import { checkFlags, type Flags } from './flags.ts';
 import type { SpecUpdate, UpdateSpecsResult } from './messages.ts';

@@ -78,6 +78,11 @@ export function afterObservers(ref: AnyActorRef, fn: () => void): void {
   internals(ref).observers.add({ complete: fn });
 }
 
+/** How many observers an actor has: the only one of a root decides whether its error counts as handled. */
+export function observerCount(ref: AnyActorRef): number {
+  return internals(ref).observers.size;
+}
+
 /** Does anybody listen to emitted events? Spares building reports that nobody reads. */
 export function hasListeners(ref: AnyActorRef): boolean {
   for (const listeners of internals(ref).eventListeners.values()) if (listeners.size > 0) return true;

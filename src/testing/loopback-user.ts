@@ -11,6 +11,8 @@ export interface LoopbackUserOptions {
   /** Silence sent after the last line, so that its end is heard. Default 1 000. */
   readonly trailingSilenceMs?: number;
   readonly canPause?: boolean;
+  /** How long the transport takes to open. Default 0. */
+  readonly openDelayMs?: number;
   /** Rate of the loudspeaker. Default 8 000, as the scripted voice. */
   readonly sampleRateHz?: number;
 }
@@ -50,12 +52,18 @@ export class LoopbackUser {
     frameMs = 50,
     trailingSilenceMs = 1_000,
     canPause = false,
+    openDelayMs = 0,
     sampleRateHz = 8_000,
   }: LoopbackUserOptions) {
     this.#clock = clock;
     this.#frameMs = frameMs;
     this.#trailingMs = trailingSilenceMs;
-    this.transport = new LoopbackTransport({ canPause, sampleRateHz, onPlayed: (audio) => this.#hear(audio) });
+    this.transport = new LoopbackTransport({
+      canPause,
+      openDelayMs,
+      sampleRateHz,
+      onPlayed: (audio) => this.#hear(audio),
+    });
   }
 
   /** Begins to say a line now. Empty text is noise. Lines must not overlap. */

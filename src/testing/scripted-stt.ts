@@ -2,14 +2,20 @@
 import type { Clock } from '../clock.ts';
 import { AgentError } from '../errors.ts';
 import type { Stt, SttOpenOptions, SttStream } from '../providers/stt.ts';
-import { HeardLine, readCodes, type SpokenScript } from './spoken-script.ts';
+import { codeOf, HeardLine, readCodes, type SpokenScript } from './spoken-script.ts';
 
 /** How the recogniser misbehaves; changed at any time. */
 export interface SttFaults {
   /** Opening a stream throws. */
   failsToOpen?: boolean;
-  /** Nothing is reported any more. */
+  /** A stream with something to report hangs instead, for good. */
   isMute?: boolean;
+  /** Every result is reported twice. */
+  repeats?: boolean;
+  /** Goes on reporting after it was closed, as a network stream does. */
+  isLate?: boolean;
+  /** The next timer of a stream throws, once: a bug in a callback. */
+  throwsNext?: boolean;
 }
 
 /**
@@ -36,8 +42,12 @@ export class ScriptedStt implements Stt {
     if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the recogniser does not open');
     const { report, clock, fail } = options;
     this.#streams.add(fail);
-    const stream = new ScriptedSttStream(this.#script, clock, (result) => {
-      if (this.faults.isMute !== true) report(result);
+    let hangs = false;
+    const stream = new ScriptedSttStream(this.#script, clock, this.faults, (result) => {
+      hangs ||= this.faults.isMute === true;
+      if (hangs) return;
+      report(result);
+      if (this.faults.repeats === true) report(result);
     });
     return {
       begin: (utterance) => stream.begin(utterance),
@@ -57,25 +67,44 @@ interface OpenUtterance {
   /** Lines whose final was reported or is on its way. */
   readonly settled: Set<number>;
   readonly timers: Set<unknown>;
+  /** Samples written. */
+  written: number;
+  /** Samples written up to the end of each line. */
+  readonly ends: Map<number, number>;
   isEnded: boolean;
+  /** Finals of one utterance come in the order of its lines. */
+  lastDueMs: number;
+  /** Texts that are due after the end: one final closes the utterance. */
+  readonly rest: string[];
 }
 
 class ScriptedSttStream {
   readonly #script: SpokenScript;
   readonly #clock: Clock;
+  readonly #faults: SttFaults;
   readonly #report: SttOpenOptions['report'];
   readonly #utterances = new Map<number, OpenUtterance>();
   #current = 0;
 
-  constructor(script: SpokenScript, clock: Clock, report: SttOpenOptions['report']) {
+  constructor(script: SpokenScript, clock: Clock, faults: SttFaults, report: SttOpenOptions['report']) {
     this.#script = script;
     this.#clock = clock;
+    this.#faults = faults;
     this.#report = report;
   }
 
   begin(utterance: number): void {
     this.#current = utterance;
-    this.#utterances.set(utterance, { heard: new Map(), settled: new Set(), timers: new Set(), isEnded: false });
+    this.#utterances.set(utterance, {
+      heard: new Map(),
+      settled: new Set(),
+      timers: new Set(),
+      written: 0,
+      ends: new Map(),
+      isEnded: false,
+      lastDueMs: 0,
+      rest: [],
+    });
   }
 
   write(frame: Parameters<SttStream['write']>[0]): void {
@@ -86,9 +115,16 @@ class ScriptedSttStream {
       open.heard.set(code, heard);
       heard.add(word);
     });
+    const codes = frame.samples;
+    for (let i = 0; i < codes.length; i++)
+      if (codes[i] !== 0) open.ends.set(codeOf(codes[i] ?? 0), open.written + i + 1);
+    open.written += codes.length;
+    // A line that was cut is over when the next one begins.
+    const last = [...open.heard.keys()].at(-1);
     for (const [code, heard] of open.heard) {
       const line = this.#script.line(code);
-      if (line === undefined || open.settled.has(code) || heard.total < line.samples) continue;
+      if (line === undefined || open.settled.has(code)) continue;
+      if (heard.total < line.samples && code === last) continue;
       this.#settle(this.#current, open, code, line.sttDelayMs);
     }
   }
@@ -107,11 +143,14 @@ class ScriptedSttStream {
   }
 
   close(): void {
+    if (this.#faults.isLate === true) return;
     for (const utterance of [...this.#utterances.keys()]) this.#drop(utterance);
   }
 
-  #settle(utterance: number, open: OpenUtterance, code: number, delayMs: number): void {
+  #settle(utterance: number, open: OpenUtterance, code: number, lineDelayMs: number): void {
     open.settled.add(code);
+    const delayMs = Math.max(lineDelayMs, open.lastDueMs - this.#clock.now());
+    open.lastDueMs = this.#clock.now() + delayMs;
     const line = this.#script.line(code);
     if (line === undefined) return;
     const text = open.heard.get(code)?.textOf(line) ?? '';
@@ -121,8 +160,12 @@ class ScriptedSttStream {
         this.#report({ type: 'partial', utterance, text: partial });
       });
     this.#after(open, delayMs, () => {
-      if (open.isEnded && open.timers.size === 0) this.#close(utterance, text);
-      else if (text !== '') this.#report({ type: 'final', utterance, text });
+      if (!open.isEnded) {
+        if (text !== '') this.#report({ type: 'final', utterance, text, coveredSamples: open.ends.get(code) ?? 0 });
+        return;
+      }
+      open.rest.push(text);
+      if (open.timers.size === 0) this.#close(utterance, open.rest.filter((part) => part !== '').join(' '));
     });
   }
 
@@ -134,6 +177,10 @@ class ScriptedSttStream {
   #after(open: OpenUtterance, delayMs: number, run: () => void): void {
     const timer = this.#clock.setTimeout(() => {
       open.timers.delete(timer);
+      if (this.#faults.throwsNext === true) {
+        this.#faults.throwsNext = false;
+        throw new TypeError('a bug of the recogniser');
+      }
       run();
     }, delayMs);
     open.timers.add(timer);

@@ -19,6 +19,12 @@ export interface TtsFaults {
   failsToOpen?: boolean;
   /** Takes text and never speaks. */
   isMute?: boolean;
+  /** Says that it is done twice. */
+  repeats?: boolean;
+  /** Goes on reporting after it was closed, as a network stream does. */
+  isLate?: boolean;
+  /** The next timer of a stream throws, once: a bug in a callback. */
+  throwsNext?: boolean;
 }
 
 export class ScriptedTts implements Tts {
@@ -48,12 +54,17 @@ export class ScriptedTts implements Tts {
     let timer: unknown;
     this.#streams.add(fail);
     const speak = () => {
+      if (this.faults.throwsNext === true) {
+        this.faults.throwsNext = false;
+        throw new TypeError('a bug of the voice');
+      }
       const words = text.split(/\s+/u).filter((word) => word !== '').length;
       const durationMs = durations[text] ?? words * msPerWord;
       const samples = new Int16Array(Math.round((durationMs * sampleRateHz) / 1000)).fill(this.#nameOf(text));
       if (samples.length > 0) report({ type: 'audio', frame: { samples, sampleRateHz, channels: 1 } });
       report({ type: 'mark', chars: text.length });
       report({ type: 'done' });
+      if (this.faults.repeats === true) report({ type: 'done' });
     };
     return {
       write: (piece) => {
@@ -64,7 +75,7 @@ export class ScriptedTts implements Tts {
       },
       close: () => {
         this.#streams.delete(fail);
-        clock.clearTimeout(timer);
+        if (this.faults.isLate !== true) clock.clearTimeout(timer);
       },
     };
   }

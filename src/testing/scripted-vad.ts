@@ -1,5 +1,6 @@
 // A voice activity detector for tests: every sample that is not zero is voice.
 import { type AudioFrame, INPUT_FORMAT } from '../audio/frame.ts';
+import { AgentError } from '../errors.ts';
 import type { Vad, VadOpenOptions, VadStream } from '../providers/vad.ts';
 
 export interface ScriptedVadOptions {
@@ -9,10 +10,24 @@ export interface ScriptedVadOptions {
   readonly maxSilenceDurationMs?: number;
 }
 
+/** How the detector misbehaves; changed at any time. */
+export interface VadFaults {
+  /** Opening a stream throws. */
+  failsToOpen?: boolean;
+  /** Hears nothing. */
+  isDeaf?: boolean;
+  /** Every edge is reported twice. */
+  repeats?: boolean;
+  /** The next frame makes it throw, once: a bug of the detector. */
+  throwsNext?: boolean;
+}
+
 const RATE = INPUT_FORMAT.sampleRateHz;
 
 export class ScriptedVad implements Vad {
   readonly label = 'scripted vad';
+  readonly faults: VadFaults = {};
+  readonly #streams = new Set<(error: unknown) => void>();
   readonly #minSpeech: number;
   readonly #maxSilence: number;
 
@@ -21,7 +36,18 @@ export class ScriptedVad implements Vad {
     this.#maxSilence = (maxSilenceDurationMs * RATE) / 1000;
   }
 
-  open({ originMs, speaking, sustainedAfterMs, report }: VadOpenOptions): VadStream {
+  /** Breaks every open stream. */
+  breakStreams(error: unknown = new AgentError('ERR_PROVIDER', 'the detector broke')): void {
+    for (const fail of [...this.#streams]) fail(error);
+  }
+
+  open({ originMs, speaking, sustainedAfterMs, report: tell, fail }: VadOpenOptions): VadStream {
+    if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the detector does not open');
+    this.#streams.add(fail);
+    const report: typeof tell = (edge) => {
+      tell(edge);
+      if (this.faults.repeats === true) tell(edge);
+    };
     const atMs = (sample: number) => originMs + (sample * 1000) / RATE;
     const sustainedAfter = (sustainedAfterMs * RATE) / 1000;
     let position = 0;
@@ -58,9 +84,14 @@ export class ScriptedVad implements Vad {
 
     return {
       write: (frame) => {
-        if (!isClosed) forEachRun(frame, hear);
+        if (this.faults.throwsNext === true) {
+          this.faults.throwsNext = false;
+          throw new TypeError('a bug of the detector');
+        }
+        if (!isClosed && this.faults.isDeaf !== true) forEachRun(frame, hear);
       },
       close: () => {
+        this.#streams.delete(fail);
         isClosed = true;
       },
     };

@@ -61,9 +61,14 @@ export class HeardLine {
   }
 }
 
+/** The line that a sample belongs to. */
+export function codeOf(sample: number): number {
+  return Math.floor(sample / WORDS_PER_LINE);
+}
+
 /** Reads the codes of a frame; 0 is silence. */
 export function readCodes(frame: AudioFrame, hear: (code: number, word: number) => void): void {
   for (const sample of frame.samples) {
-    if (sample >= WORDS_PER_LINE) hear(Math.floor(sample / WORDS_PER_LINE), sample % WORDS_PER_LINE);
+    if (sample >= WORDS_PER_LINE) hear(codeOf(sample), sample % WORDS_PER_LINE);
   }
 }

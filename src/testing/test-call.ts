@@ -36,6 +36,7 @@ export interface TestCall {
   readonly session: AgentSession;
   readonly user: LoopbackUser;
   readonly llm: ScriptedLlm;
+  readonly vad: ScriptedVad;
   readonly stt: ScriptedStt;
   readonly tts: ScriptedTts;
   /** Every event of the session with its time in milliseconds since the start, as it was told. */
@@ -53,6 +54,14 @@ export interface TestCall {
 
 /** Starts a call; when it resolves, the session is idle and the clock stands at its start. */
 export async function startTestCall(given: TestCallOptions = {}): Promise<TestCall> {
+  const call = prepareTestCall(given);
+  const [started] = await Promise.allSettled([call.session.start(), call.clock.settle()]);
+  if (started.status === 'rejected') throw started.reason;
+  return call;
+}
+
+/** The same call before `session.start()`. */
+export function prepareTestCall(given: TestCallOptions = {}): TestCall {
   const clock = given.clock ?? new VirtualClock();
   const user = new LoopbackUser({ clock, ...given.user });
   const { answers, otherwise } = given;
@@ -80,14 +89,13 @@ export async function startTestCall(given: TestCallOptions = {}): Promise<TestCa
   const log: { atMs: number; name: string; event: object }[] = [];
   const now = () => clock.now() - startMs;
   session.onAny((name, event) => log.push({ atMs: now(), name, event }));
-  const [started] = await Promise.allSettled([session.start(), clock.settle()]);
-  if (started.status === 'rejected') throw started.reason;
   return {
     clock,
     runtime,
     session,
     user,
     llm,
+    vad,
     stt,
     tts,
     log,

@@ -204,6 +204,61 @@ describe('supervisor', () => {
     expect(told).toEqual([{ shutdown: 'tired' }, 'killed', { error: new Error('crash') }, 'shutdown', 'late shutdown']);
   });
 
+  test('a cancelled monitor tells nothing, and an actor that its own parent stopped was killed', () => {
+    const { root } = run({ intensity: 9, children: [spec('a')] });
+    const told: unknown[] = [];
+    const cancel = monitor(refOf(root, 'a'), (down) => told.push(down.reason));
+    cancel();
+    refOf(root, 'a').send({ type: 'crash' });
+    const machine = setup({ actors: { worker } }).createMachine({
+      initial: 'on',
+      states: { on: { invoke: { src: 'worker', id: 'w' }, on: { off: 'off' } }, off: {} },
+    });
+    const host = startRoot(machine, { clock: new VirtualClock() });
+    const child = host.getSnapshot().children.w;
+    if (child === undefined) throw new Error('the worker does not run');
+    monitor(child, (down) => told.push([down.reason, down.output]));
+    host.send({ type: 'off' });
+    expect(told).toEqual([['killed', undefined]]);
+  });
+
+  test('fits setup({ actors }) with a typed input, and one logic serves many inputs', () => {
+    const logic = supervisor<{ readonly ids: readonly string[] }>({
+      id: 'many',
+      children: ({ ids }) =>
+        ids.map((id) => ({ id, start: ({ input }) => ({ logic: worker, name: input.ids.join() }) })),
+    });
+    const machine = setup({ actors: { logic } }).createMachine({
+      invoke: [
+        { src: 'logic', id: 'one', input: { ids: ['a'] } },
+        { src: 'logic', id: 'two', input: { ids: ['b', 'c'] } },
+      ],
+    });
+    const host = startRoot(machine, { clock: new VirtualClock() });
+    const { one, two } = host.getSnapshot().children;
+    if (one === undefined || two === undefined) throw new Error('the supervisors do not run');
+    expect([one, two].map((ref) => Object.keys(ref.getSnapshot().children))).toEqual([['a'], ['b', 'c']]);
+    expect(JSON.parse(JSON.stringify(two.getSnapshot()))).toMatchObject({ value: { b: 'running', c: 'running' } });
+  });
+
+  test('an answer that throws is told to onProblem', async () => {
+    const clock = new VirtualClock();
+    const seen: string[] = [];
+    const root = startRoot(
+      supervisor({ id: 'top', children: [spec('a', { ready: () => false, startTimeoutMs: 5 })] }),
+      {
+        clock,
+        onProblem: ({ where }) => seen.push(where),
+      },
+    );
+    const answer = startChildNow(root, spec('b'), () => {
+      throw new Error('answer');
+    });
+    expect(answer).toBe('queued');
+    await clock.advance(10);
+    expect(seen).toHaveLength(1);
+  });
+
   test('auto shutdown follows the orderly end of a significant child', () => {
     const { root } = run({
       autoShutdown: 'any_significant',

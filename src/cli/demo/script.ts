@@ -57,7 +57,7 @@ export const DEMO_SCRIPT: readonly ScriptedTurn[] = [
   },
   {
     says: ['Stop, please. What time is it in London?'],
-    begins: { intoSpeechMs: 3000 },
+    begins: { intoSpeechMs: 1200 },
     calls: [{ name: 'get_time', arguments: { location: 'London' } }],
     replyHas: ['London'],
     shows: 'barge-in: the agent falls silent and answers the new question',

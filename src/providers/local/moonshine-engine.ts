@@ -23,6 +23,8 @@ interface SherpaResult {
 /** The part of sherpa-onnx used here; the package has JSDoc only. */
 interface WasmSherpa {
   createOfflineRecognizer(config: object): {
+    /** 0 when the configuration was refused. */
+    readonly handle: number;
     createStream(): { acceptWaveform(sampleRateHz: number, samples: Float32Array): void; free(): void };
     decode(stream: object): void;
     getResult(stream: object): SherpaResult;
@@ -79,7 +81,9 @@ function configOf({ encoder, decoder, tokens, threads }: MoonshineEngineOptions)
 const require = createRequire(import.meta.url);
 
 function openWasm(options: MoonshineEngineOptions): (wave: Float32Array) => SherpaResult {
+  redirectFileDescriptors();
   const recogniser = (require('sherpa-onnx') as WasmSherpa).createOfflineRecognizer(configOf(options)); // see WasmSherpa
+  if (recogniser.handle === 0) throw new Error('the recogniser refused its model files');
   return (wave) => {
     const stream = recogniser.createStream();
     try {
@@ -90,6 +94,22 @@ function openWasm(options: MoonshineEngineOptions): (wave: Float32Array) => Sher
       stream.free();
     }
   };
+}
+
+/** The wasm runtime prints on the descriptors of the whole process, past the streams of its thread. */
+function redirectFileDescriptors(): void {
+  const fs = require('node:fs') as typeof import('node:fs'); // this thread's own copy of the module object
+  const { writeSync } = fs;
+  const write = (fd: number, data: NodeJS.ArrayBufferView | string, ...rest: unknown[]): number => {
+    if (fd > 2) return Reflect.apply(writeSync, fs, [fd, data, ...rest]);
+    const bytes =
+      typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const [offset, length] = rest.map((value) => (typeof value === 'number' ? value : undefined));
+    const part = bytes.subarray(offset ?? 0, length === undefined ? undefined : (offset ?? 0) + length);
+    process.stderr.write(part);
+    return part.length;
+  };
+  Object.assign(fs, { writeSync: write });
 }
 
 function openNative(options: MoonshineEngineOptions): (wave: Float32Array) => SherpaResult {

@@ -18,6 +18,16 @@ const SAMPLES_PER_MS = 16;
 /** Words at the very edge are lost without a little silence around them (measured: WER 3.3 % without, 2.4 % with). */
 const PADDING = 200 * SAMPLES_PER_MS;
 
+/** Silence after which the voice may have come to its end: longer than a stop consonant, and enough padding for a final. */
+const PAUSE = 240 * SAMPLES_PER_MS;
+
+/** A decode begun in a pause. When no voice comes after it, its text is that of the final, and already there at the end. */
+interface PauseDecode {
+  readonly voiceEnd: number;
+  readonly pieces: number;
+  readonly text: Promise<string>;
+}
+
 interface Utterance {
   readonly number: number;
   readonly audio: UtteranceAudio;
@@ -28,6 +38,7 @@ interface Utterance {
   /** Aborts the partial that waits or runs. */
   partial: AbortController | undefined;
   partialAt: number;
+  pause: PauseDecode | undefined;
   lastText: string;
 }
 
@@ -80,14 +91,19 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
     utterance.partialAt = utterance.audio.length;
     const samples = utterance.audio.openPiece(PADDING);
     const signal = AbortSignal.any([cancel.signal, utterance.dropped.signal]);
+    const paused = isPaused(utterance);
+    const decoded = engine.decode(samples, { signal, urgent: paused });
+    const { voiceEnd } = utterance.audio;
+    utterance.pause = paused ? { voiceEnd, pieces: utterance.pieces.length, text: decoded } : undefined;
     try {
-      const last = await engine.decode(samples, { signal, urgent: false });
+      const last = await decoded;
       const text = joined([...(await Promise.all(utterance.pieces)), last]);
-      if (signal.aborted || text === '' || text === utterance.lastText) return;
+      if (signal.aborted || utterance !== open || text === '' || text === utterance.lastText) return;
       utterance.lastText = text;
       options.report({ type: 'partial', utterance: utterance.number, text });
     } catch (error) {
       // A lost partial is not missed: the next one, or the final, decodes the same audio again. A missing model is.
+      utterance.pause = undefined;
       if (!signal.aborted && !(error instanceof AgentError && error.code === 'ERR_ENGINE')) fail(error);
     } finally {
       utterance.partial = undefined;
@@ -95,10 +111,13 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
   }
 
   async function decodeFinal(utterance: Utterance): Promise<void> {
-    utterance.partial?.abort();
     const { signal } = utterance.dropped;
+    const whole = () => decodeTwice(utterance.audio.openPiece(PADDING), signal);
+    const { pause, audio, pieces } = utterance;
+    const isHeard = pause?.voiceEnd === audio.voiceEnd && pause.pieces === pieces.length;
+    if (!isHeard) utterance.partial?.abort();
     try {
-      const last = decodeTwice(utterance.audio.openPiece(PADDING), signal);
+      const last = isHeard ? pause.text.catch(whole) : whole();
       const text = joined(await Promise.all([...utterance.pieces, last]));
       if (signal.aborted) return;
       utterances.delete(utterance.number);
@@ -106,6 +125,13 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
     } catch (error) {
       if (!signal.aborted) fail(error);
     }
+  }
+
+  function isDue(utterance: Utterance): boolean {
+    const { audio, pause, pieces, partialAt } = utterance;
+    // Silence after a decoded pause adds no words.
+    if (pause?.voiceEnd === audio.voiceEnd && pause.pieces === pieces.length) return false;
+    return isPaused(utterance) || audio.length - partialAt >= engine.partialIntervalMs * SAMPLES_PER_MS;
   }
 
   if (options.signal.aborted) closed = true;
@@ -120,6 +146,7 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
         dropped: new AbortController(),
         partial: undefined,
         partialAt: 0,
+        pause: undefined,
         lastText: '',
       };
       utterances.set(number, open);
@@ -138,8 +165,7 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
       }
       open.audio.write(frame);
       cutPieces(open);
-      const due = open.audio.length - open.partialAt >= engine.partialIntervalMs * SAMPLES_PER_MS;
-      if (engine.partials && due && open.partial === undefined) void decodePartial(open);
+      if (engine.partials && open.partial === undefined && isDue(open)) void decodePartial(open);
     },
     end(number: number): void {
       const utterance = utterances.get(number);
@@ -156,6 +182,10 @@ export function openMoonshineStream(options: SttOpenOptions, engine: MoonshineSt
     },
     close,
   };
+}
+
+function isPaused({ audio }: Utterance): boolean {
+  return audio.voiceEnd > 0 && audio.length - audio.voiceEnd >= PAUSE;
 }
 
 function joined(texts: readonly string[]): string {

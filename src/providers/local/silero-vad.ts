@@ -32,7 +32,7 @@ const schema = z.object({
 });
 
 /**
- * Make one and share it: all sessions of a process use one worker (0.7 ms of one core per 32 ms window of a session).
+ * Make one and share it: all sessions of a process use one worker (0.4 ms of one core per 32 ms window of a session).
  * When the worker dies every stream fails, and the streams that replace them start as speaking where speech was open.
  * @throws AgentError `ERR_OPTION`
  */

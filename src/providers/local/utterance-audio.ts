@@ -17,16 +17,30 @@ const MIN_REST = seconds(1);
 /** A pause has less than this share of the mean energy of the piece (-16 dB). */
 const PAUSE_ENERGY = 0.025;
 
+/** A block this far under the loudest one so far (-30 dB), or under an amplitude of 30, holds no voice. */
+const VOICE_ENERGY = 0.001;
+const FLOOR_ENERGY = 30 ** 2 * BLOCK;
+
 /** Appends frames and gives pieces. Samples are kept from the first to the last: a retry reads them again. */
 export class UtteranceAudio {
   #samples = new Int16Array(RATE_HZ * 4);
   #length = 0;
   #pieceStart = 0;
   readonly #blocks: number[] = [];
+  #loudest = 0;
+  #voiceEnd = 0;
 
   /** Samples written so far. */
   get length(): number {
     return this.#length;
+  }
+
+  /**
+   * Samples up to the end of the last block with voice. In a noisy place nothing is 30 dB under the voice, and this is
+   * the length; it is late then, never early.
+   */
+  get voiceEnd(): number {
+    return this.#voiceEnd;
   }
 
   write(frame: AudioFrame): void {
@@ -65,6 +79,8 @@ export class UtteranceAudio {
     let sum = 0;
     for (let i = start; i < start + BLOCK; i++) sum += (this.#samples[i] ?? 0) ** 2;
     this.#blocks.push(sum);
+    this.#loudest = Math.max(this.#loudest, sum);
+    if (sum > Math.max(FLOOR_ENERGY, this.#loudest * VOICE_ENERGY)) this.#voiceEnd = start + BLOCK;
   }
 
   /** Cuts lie on block borders. */

@@ -1,5 +1,6 @@
 // A user in the same process: microphone frames and text by method calls, the agent's audio as it was played.
 import type { AudioFrame } from '../../audio/frame.ts';
+import { sleep } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { Transport, TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { LoopbackSpeaker, type PlayedAudio } from './loopback-speaker.ts';
@@ -9,6 +10,8 @@ export interface LoopbackOptions {
   readonly sampleRateHz?: number;
   /** Whether a reply is paused, rather than stopped, by a first noise. Default false. */
   readonly canPause?: boolean;
+  /** How long `open` takes. Default 0. */
+  readonly openDelayMs?: number;
   /** Told what the agent said, as it was played; a reply that was cut ends where it was cut. */
   readonly onPlayed?: (audio: PlayedAudio) => void;
 }
@@ -41,7 +44,7 @@ export class LoopbackTransport implements Transport {
         fix: 'Create a new LoopbackTransport',
         retryable: false,
       });
-    const { sampleRateHz = 24_000, canPause = false, onPlayed } = this.#options;
+    const { sampleRateHz = 24_000, canPause = false, openDelayMs = 0, onPlayed } = this.#options;
     const speaker = new LoopbackSpeaker({
       clock: options.clock,
       sampleRateHz,
@@ -50,6 +53,7 @@ export class LoopbackTransport implements Transport {
     });
     this.#open = options;
     this.#speaker = speaker;
+    if (openDelayMs > 0) await this.#takeTime(options, openDelayMs);
     const isOpen = () => this.#open === options;
     return {
       sink: speaker,
@@ -62,6 +66,18 @@ export class LoopbackTransport implements Transport {
         this.#open = null;
       },
     };
+  }
+
+  /** Frees the line at the very moment at which the opening is given up. */
+  async #takeTime(options: TransportOpenOptions, delayMs: number): Promise<void> {
+    const { signal, clock } = options;
+    const giveUp = () => {
+      if (this.#open === options) this.#open = null;
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    await sleep(clock, delayMs, signal);
+    signal.removeEventListener('abort', giveUp);
+    if (signal.aborted) throw new AgentError('ERR_CLOSED', 'the loopback was given up while it was opening');
   }
 
   /** Microphone audio, in real time, any rate, mono or stereo. Ignored while nobody listens. */

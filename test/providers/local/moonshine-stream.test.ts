@@ -224,6 +224,79 @@ describe('a stream of the embedded recogniser', () => {
   });
 });
 
+describe('a pause', () => {
+  it('is decoded at once, before whatever is not urgent, and not again while it lasts', async () => {
+    const { stream, calls } = openStream();
+    stream.begin(1);
+    speak(stream, 300);
+    speak(stream, 220, 0);
+    expect(calls.filter(({ urgent }) => urgent)).toEqual([]);
+    const before = calls.length;
+    for (const { answer } of calls) await answer('so far');
+    speak(stream, 20, 0);
+    expect(call(calls, -1)).toMatchObject({ urgent: true });
+    await call(calls, -1).answer('so far');
+    speak(stream, 3000, 0);
+    expect(calls).toHaveLength(before + 1);
+  });
+
+  it('that turns out to be the end has its final at once, from that decode', async () => {
+    const { stream, calls, results } = openStream();
+    stream.begin(1);
+    speak(stream, 300);
+    speak(stream, 300, 0);
+    await call(calls, 0).answer('half'); // the regular partial, at 500 ms
+    speak(stream, 20, 0);
+    await call(calls, 1).answer('all of it');
+    speak(stream, 200, 0);
+    stream.end(1);
+    await settle();
+    expect(calls).toHaveLength(2);
+    expect(results.at(-1)).toEqual({ type: 'final', utterance: 1, text: 'all of it' });
+  });
+
+  it('whose decode still runs at the end gives the final when it is done, and no partial', async () => {
+    const { stream, calls, results } = openStream();
+    stream.begin(1);
+    speak(stream, 200);
+    speak(stream, 240, 0);
+    stream.end(1);
+    expect([calls.length, call(calls, 0).signal.aborted]).toEqual([1, false]);
+    await call(calls, 0).answer('done');
+    expect(results).toEqual([{ type: 'final', utterance: 1, text: 'done' }]);
+  });
+
+  it('followed by more voice counts for nothing', async () => {
+    const { stream, calls, results } = openStream();
+    stream.begin(1);
+    speak(stream, 200);
+    speak(stream, 240, 0);
+    await call(calls, 0).answer('first half');
+    speak(stream, 40);
+    stream.end(1);
+    await call(calls, 1).answer('both halves');
+    expect(results.at(-1)).toEqual({ type: 'final', utterance: 1, text: 'both halves' });
+  });
+
+  it('whose decode dies is decoded again at the end', async () => {
+    const { stream, calls, results, failures } = openStream();
+    stream.begin(1);
+    speak(stream, 200);
+    speak(stream, 240, 0);
+    stream.end(1);
+    await call(calls, 0).fail(died());
+    await call(calls, 1).answer('healed');
+    expect([results, failures]).toEqual([[{ type: 'final', utterance: 1, text: 'healed' }], []]);
+  });
+
+  it('before the first voice is not decoded', () => {
+    const { stream, calls } = openStream();
+    stream.begin(1);
+    speak(stream, 480, 0);
+    expect(calls).toHaveLength(0);
+  });
+});
+
 describe('a long utterance', () => {
   it('is cut in a pause after 12 s, and its text is joined in order', async () => {
     const { stream, calls, results } = openStream({ partials: false });

@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { realClock } from '../../../src/clock.ts';
 import type { AgentError } from '../../../src/errors.ts';
@@ -5,6 +8,8 @@ import { inThreadSpeaker } from '../../../src/providers/local/flite-speaker.ts';
 import { moonshineTiny } from '../../../src/providers/local/models/manifest.ts';
 import { ensureModel } from '../../../src/providers/local/models/model-cache.ts';
 import { type MoonshineStt, moonshineStt } from '../../../src/providers/local/moonshine-stt.ts';
+import { engineModule } from '../../../src/providers/local/worker/engine.ts';
+import { openEngineHost } from '../../../src/providers/local/worker/engine-host.ts';
 import type { SttResult } from '../../../src/providers/stt.ts';
 import { sttConformance } from '../../../src/testing/conformance/stt.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
@@ -88,6 +93,29 @@ describe.each(['wasm', 'native'] as const)('the embedded recogniser in %s', (eng
       60_000,
     );
   });
+});
+
+it.each([
+  ['wasm', 'encoder', 'cut off'],
+  ['wasm', 'tokens', 'nonsense'],
+  ['native', 'encoder', 'cut off'],
+  ['native', 'tokens', 'nonsense'],
+] as const)('in %s a model whose %s file is %s is refused, and the process lives', async (runtime, file, how) => {
+  const files = await ensureModel(moonshineTiny);
+  const path = (name: string) => files.get(name) ?? '';
+  const dir = await mkdtemp(join(tmpdir(), 'model-'));
+  const bad = join(dir, 'bad');
+  await writeFile(bad, how === 'nonsense' ? 'x y z' : (await readFile(path('encoder.onnx'))).subarray(0, 100_000));
+  const good = { encoder: path('encoder.onnx'), decoder: path('decoder.onnx'), tokens: path('tokens.txt'), threads: 1 };
+  const host = openEngineHost({
+    label: 'moonshine',
+    kind: runtime === 'wasm' ? 'thread' : 'process',
+    module: engineModule(import.meta.url, '../../../src/providers/local/moonshine-engine'),
+    clock: realClock,
+    options: { ...good, runtime, [file]: bad },
+  });
+  await expect(host.ready).rejects.toMatchObject({ code: 'ERR_ENGINE' });
+  await rm(dir, { recursive: true });
 });
 
 it('kills a wasm worker in the middle of a decode and the process lives', async () => {

@@ -120,6 +120,15 @@ describe('restart', () => {
     expect(show(sup)).toBe('a:up');
   });
 
+  test('a restart that is exactly one period old still counts', async () => {
+    const { top, child, crash, clock, isAlive } = world();
+    const sup = top([child('a')], { intensity: 1, periodMs: 1_000 });
+    crash('a');
+    await clock.advance(1_000);
+    crash('a');
+    expect(isAlive(sup)).toBe(false);
+  });
+
   test('one_for_one', () => {
     const { top, child, crash, ref, endOf } = world();
     const sup = top([child('a'), child('b')], { intensity: 2 });

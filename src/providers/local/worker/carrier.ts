@@ -22,6 +22,8 @@ export interface Carrier {
   hold(alive: boolean): void;
   /** Process id, or undefined for a thread. */
   readonly pid: number | undefined;
+  /** The end of what the engine printed, trimmed. */
+  printed(): string;
 }
 
 /** The end of what an engine printed; engines print to the worker's own streams, never to the user's terminal. */
@@ -33,26 +35,34 @@ export function startCarrier(kind: 'thread' | 'process', listeners: CarrierListe
   const exit = (reason: string) => {
     if (over) return;
     over = true;
-    listeners.onExit(output.trim() === '' ? reason : `${reason}; it printed: ${output.trim()}`);
+    listeners.onExit(reason);
   };
   const keep = (chunk: unknown) => {
     output = (output + String(chunk)).slice(-KEPT_OUTPUT_CHARS);
   };
   const entry = new URL(engineModule(import.meta.url, './entry'));
   const start = kind === 'thread' ? startThread : startProcess;
-  return start(entry, { onMessage: (message) => !over && listeners.onMessage(message), onExit: exit, onOutput: keep });
+  const raw = start(entry, {
+    onMessage: (message) => !over && listeners.onMessage(message),
+    onExit: exit,
+    onOutput: keep,
+  });
+  return { ...raw, printed: () => output.trim() };
 }
+
+type RawCarrier = Omit<Carrier, 'printed'>;
 
 interface RawListeners extends CarrierListeners {
   onOutput(chunk: unknown): void;
 }
 
-function startThread(entry: URL, on: RawListeners): Carrier {
+function startThread(entry: URL, on: RawListeners): RawCarrier {
   // No inherited flags: loaders and inspectors of the host have no business in an engine.
   const worker = new Worker(entry, { execArgv: [], stdout: true, stderr: true, name: 'speech-engine' });
-  worker.stdout.on('data', () => undefined);
-  worker.stderr.on('data', on.onOutput);
-  worker.on('message', (message: FromWorker) => on.onMessage(message));
+  worker.on('message', (message: FromWorker) => {
+    if (message.type === 'output') on.onOutput(message.text);
+    else on.onMessage(message);
+  });
   worker.on('messageerror', (error) => {
     on.onExit(`a message of the worker could not be read: ${textOf(error)}`);
     void worker.terminate();
@@ -70,7 +80,7 @@ function startThread(entry: URL, on: RawListeners): Carrier {
   };
 }
 
-function startProcess(entry: URL, on: RawListeners): Carrier {
+function startProcess(entry: URL, on: RawListeners): RawCarrier {
   const child = fork(fileURLToPath(entry), [], {
     execArgv: [],
     serialization: 'advanced', // keeps typed arrays

@@ -78,6 +78,11 @@ export function openEngineHost(options: EngineHostOptions): EngineHost {
   ready.catch(() => undefined); // whoever cares awaits it; nobody caring must not be an unhandled rejection
 
   const problem = (message: string) => new AgentError('ERR_ENGINE', `the ${label} engine failed: ${message}`);
+  /** The end of a worker: what it printed is often the only reason there is. */
+  const death = (reason: string) => {
+    const printed = carrier?.printed() ?? '';
+    return problem(printed === '' ? reason : `${reason}; it printed: ${printed}`);
+  };
 
   function goDown(error: AgentError): void {
     if (state === 'down') return;
@@ -131,8 +136,10 @@ export function openEngineHost(options: EngineHostOptions): EngineHost {
         settleReady.resolve();
         next();
         break;
+      case 'output':
+        break; // kept by the carrier for the day the worker dies
       case 'broken':
-        goDown(problem(message.message));
+        goDown(death(message.message));
         break;
       case 'emit':
         if (running?.id === message.id) emitTo(running.job, message.message);
@@ -182,7 +189,7 @@ export function openEngineHost(options: EngineHostOptions): EngineHost {
   );
   let carrier: Carrier | undefined;
   try {
-    carrier = startCarrier(options.kind, { onMessage: receive, onExit: (reason) => goDown(problem(reason)) });
+    carrier = startCarrier(options.kind, { onMessage: receive, onExit: (reason) => goDown(death(reason)) });
     const sent = carrier.send({ type: 'open', module: options.module, options: options.options });
     if (!sent) goDown(problem('its options could not be sent'));
   } catch (error) {

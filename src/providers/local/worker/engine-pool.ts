@@ -45,7 +45,8 @@ export class EnginePool {
   #opening: EngineHost | undefined;
   #waiting: { resolve(): void; reject(error: AgentError): void }[] = [];
   #generation = 0;
-  #running = false;
+  /** Lazy: nobody has asked yet, and the first request starts it. */
+  #state: 'lazy' | 'running' | 'stopped' = 'lazy';
 
   constructor(options: EnginePoolOptions) {
     this.label = options.label;
@@ -59,6 +60,11 @@ export class EnginePool {
     return this.#hosts.filter((host) => host.state === 'ready').length;
   }
 
+  /** A host is being loaded. */
+  get isStarting(): boolean {
+    return this.#starting > 0;
+  }
+
   /** Process ids of forked hosts, the working ones first. */
   get pids(): readonly number[] {
     return this.#hosts.flatMap((host) => host.pid ?? []);
@@ -66,20 +72,23 @@ export class EnginePool {
 
   /** Starts the hosts and resolves when the first is ready; rejects with what stopped it. */
   async start(): Promise<void> {
+    this.#state = 'running';
     await this.#host();
   }
 
-  /** Kills every host; pending requests reject. A later request starts the pool again. */
+  /**
+   * Kills every host; what is pending, and every request until the next `start`, rejects with `ERR_CLOSED`: a late
+   * request of a session that ends must not load an engine again.
+   */
   stop(): void {
-    this.#running = false;
+    this.#state = 'stopped';
     this.#generation++;
     this.#starting = 0;
     this.#starts = [];
     for (const host of this.#hosts.splice(0)) host.terminate();
     this.#opening?.terminate();
     this.#opening = undefined;
-    const closed = new AgentError('ERR_CLOSED', `the ${this.label} engines were stopped`);
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(closed);
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#closed());
   }
 
   /** Calls `listener` for every host that dies; returns the way to stop that. */
@@ -106,7 +115,8 @@ export class EnginePool {
   }
 
   async #host(): Promise<EngineHost> {
-    this.#running = true;
+    if (this.#state === 'stopped') throw this.#closed();
+    this.#state = 'running';
     for (;;) {
       const best = this.#pick();
       this.#fill();
@@ -127,7 +137,7 @@ export class EnginePool {
 
   /** Starts what is missing, one at a time: two engines that load at once delay the first answer. */
   #fill(): void {
-    if (!this.#running || this.#starting > 0 || this.#hosts.length >= this.#wanted) return;
+    if (this.#state !== 'running' || this.#starting > 0 || this.#hosts.length >= this.#wanted) return;
     const now = this.#clock.now();
     const { maxStarts = 10, periodMs = 60_000 } = this.#options;
     this.#starts = this.#starts.filter((at) => now - at < periodMs);
@@ -173,6 +183,10 @@ export class EnginePool {
     this.#lastError = error;
     this.#tell(error);
     this.#fill();
+  }
+
+  #closed(): AgentError {
+    return new AgentError('ERR_CLOSED', `the ${this.label} engines were stopped`);
   }
 
   #tell(error: AgentError): void {

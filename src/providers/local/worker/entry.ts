@@ -22,7 +22,8 @@ async function open(module: string, options: unknown): Promise<void> {
     await engine.probe?.();
     send({ type: 'ready' });
   } catch (error) {
-    send({ type: 'broken', message: textOf(error) });
+    // A wasm engine may throw the bare address of its exception; what it printed says more.
+    send({ type: 'broken', message: error instanceof Error ? textOf(error) : 'it could not be opened' });
   }
 }
 
@@ -45,8 +46,16 @@ function receive(message: ToWorker): void {
   });
 }
 
-if (port !== null) port.on('message', receive);
-else {
+if (port !== null) {
+  // Reading a thread's streams from outside would keep the host process alive, so what is printed goes as a message.
+  const print = (chunk: unknown): boolean => {
+    send({ type: 'output', text: String(chunk) });
+    return true;
+  };
+  Object.assign(process.stdout, { write: print });
+  Object.assign(process.stderr, { write: print });
+  port.on('message', receive);
+} else {
   process.on('message', (message) => receive(message as ToWorker)); // only our host writes on this channel
   process.on('disconnect', () => process.exit(0)); // the parent is gone: nobody is left to answer
 }

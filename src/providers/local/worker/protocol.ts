@@ -7,6 +7,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
+  /** What a thread printed; a process has a pipe for it. */
+  | { readonly type: 'output'; readonly text: string }
   | { readonly type: 'broken'; readonly message: string }
   | { readonly type: 'emit'; readonly id: number; readonly message: unknown }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }

@@ -12,6 +12,7 @@ export const openEngine: OpenEngine = (options) => {
       const request = payload as { do: string; value?: unknown }; // the test writes it
       seen.push(request.value);
       if (request.do === 'stream') for (const part of request.value as unknown[]) emit(part);
+      if (request.do === 'print') process.stderr.write(`${String(request.value)}\n`);
       if (request.do === 'throw') throw new Error('bad request');
       if (request.do === 'seen') return seen;
       if (request.do === 'exit') process.exit(3);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { realClock } from '../../../../src/clock.ts';
 import type { AgentError } from '../../../../src/errors.ts';
@@ -101,6 +102,29 @@ describe.each(['thread', 'process'] as const)('an engine in a %s', (kind) => {
     echo.terminate();
     await expect(hung).rejects.toMatchObject({ code: 'ERR_ENGINE' });
     expect([echo.state, downs]).toEqual(['down', 0]);
+  });
+
+  it('keeps what the engine printed for the reason of its end, and off the terminal', async () => {
+    const echo = host(kind);
+    await echo.ready;
+    const down = downOf(echo);
+    await echo.request({ do: 'print', value: 'model is broken' });
+    await echo.request({ do: 'exit' }).catch(() => undefined);
+    expect((await down).message).toContain('it printed: model is broken');
+  });
+
+  it('does not keep the process alive while it is idle', () => {
+    const script = `
+      const { openEngineHost } = await import(${JSON.stringify(new URL('../../../../src/providers/local/worker/engine-host.ts', import.meta.url).href)});
+      const { realClock } = await import(${JSON.stringify(new URL('../../../../src/clock.ts', import.meta.url).href)});
+      const host = openEngineHost({ label: 'echo', kind: '${kind}', module: '${engineModule(import.meta.url, './echo-engine')}', clock: realClock });
+      console.log(await host.request({ do: 'echo', value: 'answered' }));`;
+    // A process that stays alive is killed here, and its status is no longer 0.
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 15_000,
+    });
+    expect([run.stdout.trim(), run.status]).toEqual(['answered', 0]);
   });
 
   it('fails a payload that cannot be cloned and lives on', async () => {

@@ -76,12 +76,27 @@ describe('a pool of engines', () => {
     expect(echo.hosts).toHaveLength(3);
   });
 
-  it('rejects what waits for a start when it is stopped, and can be used again', async () => {
+  it('rejects what waits when it is stopped, and everything until it is started again', async () => {
     const echo = pool();
     const early = echo.request({ do: 'echo', value: 1 });
     echo.stop();
+    echo.stop();
     await expect(early).rejects.toMatchObject({ code: 'ERR_CLOSED' });
-    expect(await echo.request({ do: 'echo', value: 2 })).toBe(2);
+    await expect(echo.request({ do: 'echo', value: 2 })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(echo.hosts.filter((host) => host.state !== 'down')).toEqual([]);
+    await echo.start();
+    expect(await echo.request({ do: 'echo', value: 3 })).toBe(3);
+  });
+
+  it('stopped in the middle of a request rejects it and replaces nothing', async () => {
+    const echo = pool({ spares: 1 });
+    await echo.start();
+    await allReady(echo, 2);
+    const hung = echo.request({ do: 'spin' });
+    await Promise.resolve(); // the request is on its way to the host
+    echo.stop();
+    await expect(hung).rejects.toMatchObject({ code: expect.stringMatching(/ERR_ENGINE|ERR_CLOSED/) });
+    expect([echo.ready, echo.hosts.length]).toEqual([0, 2]);
   });
 
   it('a listener that throws does not stop the healing', async () => {

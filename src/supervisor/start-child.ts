@@ -1,13 +1,14 @@
-// Starting and stopping one child: the two effects that everything else in a supervisor is made of.
+// Starting one child: creation, name, start, and the wait until it is ready.
 import { type AnyActorLogic, type AnyActorRef, createActor } from 'xstate';
 import { AgentError } from '../errors.ts';
+import { isEndOf, isTimer } from './child-events.ts';
 import type { ChildRecord } from './child-table.ts';
-import type { Engine, Operation } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { Exit, type ExitReason, exitReasonOf, reasonOfThrown } from './exit-reason.ts';
-import { wantsExit } from './graceful.ts';
-import { EXIT_EVENT, type SupervisorEvent } from './messages.ts';
+import { EXIT_EVENT } from './messages.ts';
+import type { Operation } from './selective-mailbox.ts';
 import { guardActor, killTree } from './system-services.ts';
-import { forceStop, isEnded, isRunning } from './xstate-internals.ts';
+import { isEnded, isRunning } from './xstate-internals.ts';
 
 export type StartOutcome =
   | { readonly kind: 'started'; readonly ref: AnyActorRef; readonly info: unknown }
@@ -128,11 +129,21 @@ function* awaitReady(engine: Engine, record: ChildRecord, ref: AnyActorRef): Ope
   const subscription = ready === undefined ? undefined : ref.subscribe({ next: look });
   look(ref.getSnapshot());
   const token = {};
-  const timer = startTimeoutMs === undefined ? undefined : engine.timer(token, startTimeoutMs);
+  if (startTimeoutMs !== undefined) engine.timer(token, startTimeoutMs);
   try {
     if (!isReady && hookError === undefined) {
       const event = yield (event) =>
-        (event.type === 'supervisor.ready' && event.ref === ref) || isTimer(event, token) || isEndOf(event, ref);
+        (event.type === 'supervisor.ready' && event.ref === ref) ||
+        event.type === EXIT_EVENT ||
+        isTimer(event, token) ||
+        isEndOf(event, ref);
+      if (event.type === EXIT_EVENT) {
+        // A child that never becomes ready must not keep its supervisor from ending.
+        engine.exitRequested = event;
+        self.send(event); // comes back when this operation is over
+        killTree(ref, 'shutdown');
+        return 'shutdown';
+      }
       if (event.type === 'supervisor.timer') {
         killTree(ref);
         return { error: new AgentError('ERR_TIMEOUT', `${record.spec.id} was not ready in ${startTimeoutMs} ms`) };
@@ -147,89 +158,6 @@ function* awaitReady(engine: Engine, record: ChildRecord, ref: AnyActorRef): Ope
     return reason === undefined || (isReady && reason === 'normal') ? undefined : reason;
   } finally {
     subscription?.unsubscribe();
-    if (timer !== undefined) engine.services.clock.clearTimeout(timer);
+    engine.disarm(token);
   }
-}
-
-/** Ends a child as its spec says and waits for its end. Anything but the expected reason is reported, never thrown. */
-export function* stopRecord(engine: Engine, record: ChildRecord): Operation<void> {
-  engine.cancelRetry(record);
-  const { ref } = record;
-  if (ref === undefined) {
-    record.state = 'stopped';
-    return;
-  }
-  record.state = 'stopping';
-  if (isRunning(ref)) {
-    const token = {};
-    const deadlineMs = askToStop(record, ref);
-    if (!isEnded(ref)) yield* awaitEnd(engine, ref, token, deadlineMs);
-  }
-  finishStop(engine, record, ref);
-}
-
-/** Sends the signal. Returns how long the child may take: a number, `infinity`, or undefined when it got no choice. */
-export function askToStop(record: ChildRecord, ref: AnyActorRef): number | 'infinity' | undefined {
-  const { shutdown } = record.spec;
-  if (shutdown === 'brutal_kill') {
-    killTree(ref, 'killed');
-    return undefined;
-  }
-  const exit = { type: EXIT_EVENT, reason: 'shutdown' } as const;
-  if (!wantsExit(ref, exit)) {
-    killTree(ref, 'shutdown');
-    return undefined;
-  }
-  ref.send(exit);
-  return shutdown;
-}
-
-function* awaitEnd(
-  engine: Engine,
-  ref: AnyActorRef,
-  token: object,
-  deadlineMs: number | 'infinity' | undefined,
-): Operation<void> {
-  const { clock } = engine.services;
-  if (deadlineMs !== undefined) {
-    const timer = deadlineMs === 'infinity' ? undefined : engine.timer(token, deadlineMs);
-    const event = yield (event) => isTimer(event, token) || isEndOf(event, ref);
-    if (timer !== undefined) clock.clearTimeout(timer);
-    if (event.type !== 'supervisor.timer') return;
-    killTree(ref, 'killed');
-    if (isEnded(ref)) return;
-  }
-  // Killed in the middle of an event: it ends when that event is handled. If it still has not when the event loop comes
-  // round, its mailbox is blocked and only force is left.
-  const force = engine.timer(token, 0);
-  const event = yield (event) => isTimer(event, token) || isEndOf(event, ref);
-  clock.clearTimeout(force);
-  if (event.type === 'supervisor.timer' && !isEnded(ref)) forceStop(ref);
-}
-
-/** Notes the end of a child that was stopped, and reports it when it did not end as told. */
-export function finishStop(engine: Engine, record: ChildRecord, ref: AnyActorRef): void {
-  const reason = exitReasonOf(ref) ?? 'killed';
-  engine.children.detach(record);
-  record.lastExit = reason;
-  record.state = 'stopped';
-  if (!isExpected(record, reason)) engine.report('shutdown_error', record, reason);
-}
-
-export function isExpected({ spec }: ChildRecord, reason: ExitReason): boolean {
-  if (reason === (spec.shutdown === 'brutal_kill' ? 'killed' : 'shutdown')) return true;
-  if (spec.restart === 'permanent') return false;
-  return reason === 'normal' || reason === 'shutdown' || (typeof reason === 'object' && 'shutdown' in reason);
-}
-
-export function isTimer(event: SupervisorEvent, token: object): boolean {
-  return event.type === 'supervisor.timer' && 'token' in event && event.token === token;
-}
-
-/** Is `event` about the end of `ref`? xstate names the actor by id, which may be late news of a former incarnation. */
-export function isEndOf(event: SupervisorEvent, ref: AnyActorRef): boolean {
-  if (!isEnded(ref)) return false;
-  if (event.type === 'supervisor.down') return 'ref' in event && event.ref === ref;
-  const isEnd = event.type.startsWith('xstate.done.actor.') || event.type.startsWith('xstate.error.actor.');
-  return isEnd && 'actorId' in event && event.actorId === ref.id;
 }

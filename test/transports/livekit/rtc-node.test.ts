@@ -1,0 +1,171 @@
+// The native side of rtc-node without a room: each rule that the adapter relies on or guards against.
+import { Worker } from 'node:worker_threads';
+import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, type Room } from '@livekit/rtc-node';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { AudioFrame as Frame } from '../../../src/audio/frame.ts';
+import { realClock } from '../../../src/clock.ts';
+import { disposeLivekit, type Rtc } from '../../../src/transports/livekit/index.ts';
+import { readMicrophone } from '../../../src/transports/livekit/microphone.ts';
+import { RoomSpeaker, SOURCE_QUEUE_MS } from '../../../src/transports/livekit/room-speaker.ts';
+import { loadRtc, type RtcRoom, type RtcTrack } from '../../../src/transports/livekit/rtc.ts';
+
+const RATE = 24_000;
+afterAll(() => disposeLivekit());
+
+const frameOf = (samples: number, value = 1_000) =>
+  new AudioFrame(new Int16Array(samples).fill(value), RATE, 1, samples);
+
+/** A source, the track over it, and everything that is heard from the track. */
+async function loop() {
+  const rtc = await loadRtc();
+  const source = new rtc.AudioSource(RATE, 1, SOURCE_QUEUE_MS);
+  const track = rtc.LocalAudioTrack.createAudioTrack('t', source);
+  const frames: Frame[] = [];
+  const waiting = new Set<() => void>();
+  const stop = readMicrophone({
+    rtc,
+    track,
+    onFrame: (frame) => {
+      frames.push(frame);
+      for (const look of [...waiting]) look();
+    },
+    onError: () => {},
+  });
+  const speaker = new RoomSpeaker({ rtc, source, clock: realClock, sampleRateHz: RATE });
+  const samples = () => frames.flatMap((frame) => [...frame.samples]);
+  const until = (fits: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!fits()) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  const end = async () => {
+    stop();
+    speaker.close();
+    await track.close(true);
+  };
+  return { rtc, source, speaker, frames, samples, until, end };
+}
+
+test('the types that stand for the library are a part of its own', () => {
+  // Fails to compile when they drift apart.
+  const fits = [
+    // All but `on`, which is generic over the names of the events.
+    (own: Room): Omit<RtcRoom, 'on'> => own,
+    (own: AudioSource): InstanceType<Rtc['AudioSource']> => own,
+    (own: AudioFrame): InstanceType<Rtc['AudioFrame']> => own,
+    (own: LocalAudioTrack): RtcTrack => own,
+  ];
+  expect(fits).toHaveLength(4);
+});
+
+describe('the source', () => {
+  test('refuses captures beside each other, which is why there is one pump', async () => {
+    const source = new AudioSource(RATE, 1, SOURCE_QUEUE_MS);
+    const results = await Promise.allSettled(Array.from({ length: 40 }, () => source.captureFrame(frameOf(480))));
+    expect(results.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(20);
+    await source.close();
+  });
+
+  test('throws when it is cleared after it was closed, which is why a closed speaker leaves it alone', async () => {
+    const source = new AudioSource(RATE, 1, SOURCE_QUEUE_MS);
+    await source.close();
+    await source.close();
+    expect(() => source.clearQueue()).toThrow();
+    await expect(source.captureFrame(frameOf(480))).rejects.toThrow();
+  });
+
+  test('refuses a frame of another rate without harm', async () => {
+    const source = new AudioSource(RATE, 1, SOURCE_QUEUE_MS);
+    await expect(source.captureFrame(new AudioFrame(new Int16Array(480), 48_000, 1, 480))).rejects.toThrow();
+    await source.captureFrame(frameOf(480));
+    await source.close();
+  });
+});
+
+describe('the library as it is', () => {
+  test('reads a frame from the start of its buffer, which is why every piece has a buffer of its own', () => {
+    const pool = new Int16Array(960).fill(111);
+    pool.fill(222, 480);
+    const info = new AudioFrame(pool.subarray(480), RATE, 1, 480).protoInfo();
+    const own = new AudioFrame(new Int16Array(pool.subarray(480)), RATE, 1, 480).protoInfo();
+    const whole = new AudioFrame(pool, RATE, 1, 480).protoInfo();
+    expect(info.dataPtr).toBe(whole.dataPtr); // the view's own offset is lost
+    expect(own.dataPtr).not.toBe(whole.dataPtr);
+  });
+
+  test('grows an unread stream without bound, which is why a stream is always read', async () => {
+    const { rtc, source, end } = await loop();
+    const track = LocalAudioTrack.createAudioTrack('unread', source as AudioSource);
+    const stream = new AudioStream(track, { sampleRate: 16_000, numChannels: 1, frameSizeMs: 10 });
+    for (let i = 0; i < 6; i++) await source.captureFrame(new rtc.AudioFrame(new Int16Array(2_400), RATE, 1, 2_400));
+    const reader = stream.getReader();
+    let queued = 0;
+    // All that waits comes without a turn of the event loop; live frames come one each 10 ms.
+    const turn = new Promise<void>((resolve) => setImmediate(resolve));
+    let isOver = false;
+    void turn.then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await Promise.race([reader.read(), turn]);
+      if (!isOver) queued++;
+    }
+    expect(queued).toBeGreaterThan(15);
+    await reader.cancel();
+    await end();
+  });
+
+  test('is refused in a second thread, where it would take the answers of the first', async () => {
+    const worker = new Worker(new URL('./rtc-thread.ts', import.meta.url));
+    const answer = await new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    expect(answer).toBe('ERR_TRANSPORT');
+    await worker.terminate();
+  });
+});
+
+describe('the speaker on a native source', () => {
+  test('is heard in full, in order, from parts of one shared buffer', async () => {
+    const { speaker, samples, until, end } = await loop();
+    const pool = new Int16Array(RATE / 2).fill(1_000);
+    pool.fill(3_000, RATE / 4);
+    for (let at = 0; at < pool.length; at += 480)
+      speaker.write({ samples: pool.subarray(at, at + 480), sampleRateHz: RATE, channels: 1 });
+    speaker.end();
+    await until(() => samples().filter((sample) => Math.abs(sample - 3_000) < 50).length >= 3_900);
+    const heard = samples();
+    expect(heard.filter((sample) => Math.abs(sample - 1_000) < 50).length).toBeGreaterThan(3_800);
+    const loud = heard.map((sample) => (sample > 2_000 ? 2 : sample > 500 ? 1 : 0)).filter((level) => level > 0);
+    expect(loud.lastIndexOf(1)).toBeLessThan(loud.indexOf(2) + 20); // but for the edge of the resampler
+    expect(speaker.counters.refused).toBe(0);
+    await end();
+  });
+
+  test('is silent after a flush: at most a frame more is heard, and the next reply follows whole', async () => {
+    const { speaker, samples, until, frames, end } = await loop();
+    speaker.write({ samples: new Int16Array(RATE * 2).fill(1_000), sampleRateHz: RATE, channels: 1 });
+    await until(() => samples().filter((sample) => sample > 500).length > 4_800);
+    speaker.flush();
+    const played = speaker.playedSamples();
+    const before = samples().filter((sample) => sample > 500).length;
+    const count = frames.length;
+    await until(() => frames.length > count + 15);
+    const after = samples().filter((sample) => sample > 500).length;
+    // What the stream had on its way: two frames of 20 ms, and one of the source.
+    expect(after - before).toBeLessThanOrEqual(60 * 16);
+    expect(Math.abs(played / 24 - after / 16)).toBeLessThan(80);
+    expect(speaker.playedSamples()).toBe(played);
+    speaker.write({ samples: new Int16Array(RATE / 5).fill(3_000), sampleRateHz: RATE, channels: 1 });
+    speaker.end();
+    await until(() => samples().filter((sample) => sample > 2_000).length >= 3_100);
+    expect(speaker.counters.refused).toBe(0);
+    await end();
+  });
+});

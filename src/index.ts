@@ -67,6 +67,14 @@ export {
   ToolRegistry,
   tool,
 } from './tools/index.ts';
+export {
+  attachRoomIo,
+  disposeLivekit,
+  type LivekitToken,
+  type LivekitTransport,
+  type LivekitTransportOptions,
+  livekitTransport,
+} from './transports/livekit/index.ts';
 export { LoopbackTransport, type PlayedAudio } from './transports/loopback/index.ts';
 export type {
   AudioSink,

@@ -27,12 +27,14 @@ export interface LiveCall {
 export interface LiveCallOptions {
   readonly answer?: (text: string) => ScriptedAnswer;
   readonly options?: SessionOptionsInput;
+  /** Where the agent finds the server, when not where the user does. */
+  readonly url?: string;
 }
 
 /** Six words are 1.8 s of sound. */
 export const ANSWER = 'one two three four five six';
 
-export async function startLiveCall({ answer, options = {} }: LiveCallOptions = {}): Promise<LiveCall> {
+export async function startLiveCall({ answer, options = {}, url }: LiveCallOptions = {}): Promise<LiveCall> {
   const access = inject('livekit');
   const room = `room-${process.pid}-${++count}`;
   const user = new RemoteUser();
@@ -42,7 +44,7 @@ export async function startLiveCall({ answer, options = {} }: LiveCallOptions = 
     onProblem: (problem) => problems.push(problem),
   });
   const transport = livekitTransport({
-    url: access.url,
+    url: url ?? access.url,
     token: await tokenFor(access, { identity: 'agent', room, agent: true }),
     onProblem: (problem) => problems.push(problem),
   });

@@ -1,24 +1,11 @@
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { ANSWER, type LiveCall, startLiveCall } from './call.ts';
-import type { UserReport } from './user-protocol.ts';
+import { isFinalOf, isSound } from './reports.ts';
 
 let call: LiveCall;
 afterEach(() => call.end());
 afterAll(() => disposeLivekit());
-
-type Transcript = Extract<UserReport, { type: 'transcript' }>;
-const isFinalOf =
-  (identity: string) =>
-  (report: UserReport): report is Transcript =>
-    report.type === 'transcript' &&
-    report.identity === identity &&
-    report.isClosed &&
-    report.attributes['lk.transcription_final'] === 'true';
-const isSound =
-  (on: boolean) =>
-  (report: UserReport): report is Extract<UserReport, { type: 'sound' }> =>
-    report.type === 'sound' && report.on === on;
 
 test('what the user says is answered; both sides and the state are seen', async () => {
   call = await startLiveCall({ answer: () => ({ text: ANSWER, firstTokenMs: 200 }) });

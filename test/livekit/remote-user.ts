@@ -70,8 +70,12 @@ export class RemoteUser {
     );
   }
 
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.killed) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
     this.send({ type: 'exit' });

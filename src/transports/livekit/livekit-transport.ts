@@ -206,10 +206,12 @@ function ended(): AgentError {
   return new AgentError('ERR_CLOSED', 'the session ended while its room was being joined');
 }
 
-/** What the library says is text only, and may hold the address with the token in it. */
+/** What the library says is text only, and may hold the token, alone or in an address. */
 function joinError(error: unknown): AgentError {
   if (error instanceof AgentError) return error;
-  const text = textOf(error).replaceAll(/access_token=[^&\s"')]+/g, 'access_token=...');
+  const text = textOf(error)
+    .replaceAll(/access_token=[^&\s"')]+/g, 'access_token=...')
+    .replaceAll(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '...');
   const isRefused = /\b401\b|\b403\b|unauthori[sz]ed|permission|invalid token|token is expired/i.test(text);
   if (isRefused)
     return new AgentError('ERR_TRANSPORT', `the LiveKit server refused the token: ${text}`, {

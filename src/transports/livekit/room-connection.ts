@@ -41,6 +41,9 @@ export class RoomConnection implements TransportConnection {
   #user: RtcParticipant | null = null;
   #heardTrack: RtcTrack | null = null;
   #stopReading: (() => void) | null = null;
+  #isReconnecting = false;
+  /** Identity of a user who was cut off. */
+  #cutOff: string | null = null;
   #isOpen = false;
   #leaving: Promise<void> | null = null;
 
@@ -135,14 +138,18 @@ export class RoomConnection implements TransportConnection {
     room.on('trackUnsubscribed', (track) => {
       if (track === this.#heardTrack) this.#stopHearing();
     });
-    room.on('reconnecting', () => this.sink.hold(true));
-    room.on('reconnected', () => this.sink.hold(false));
+    room.on('reconnecting', () => {
+      this.#isReconnecting = true;
+      this.sink.hold(true);
+    });
+    room.on('reconnected', () => this.#reconnect());
     room.on('disconnected', (reason) => this.#lose(reason));
     room.registerTextStreamHandler(CHAT_TOPIC, (reader, from) => void this.#readText(reader, from.identity));
   }
 
   #link(participant: RtcParticipant): void {
     if (!this.#isOpen || this.#user !== null) return;
+    if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
     const self = this.room.localParticipant?.identity ?? '';
     if (!isUser(this.#rtc, participant, { identity: this.#identity, self })) return;
     this.#user = participant;
@@ -154,7 +161,20 @@ export class RoomConnection implements TransportConnection {
     this.#user = null;
     this.#stopHearing();
     const reason = endOfUser(this.#rtc, participant.disconnectReason);
-    if (reason !== null && this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
+    if (reason === null) this.#cutOff = participant.identity;
+    else if (this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
+  }
+
+  /**
+   * A full reconnect first takes everybody out of the room and then lets them in again, in any order: the user keeps the
+   * place. What was subscribed on the way is not, so it is asked for again.
+   */
+  #reconnect(): void {
+    this.#isReconnecting = false;
+    this.#cutOff = null;
+    for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
+    for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);
+    this.sink.hold(false);
   }
 
   /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */

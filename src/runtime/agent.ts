@@ -167,13 +167,13 @@ export class Agent {
     return this.#tools.unregister(name);
   }
 
-  /** Called by the runtime. */
+  /** @internal Called by the runtime. */
   attach(session: AgentSession): void {
     this.#step({ type: this.state === 'inactive' ? 'agent.restart' : 'agent.startSession' }, 'startSession');
     this.#sessions.add(session);
   }
 
-  /** Called by the runtime when a session is over, for whatever reason. */
+  /** @internal Called by the runtime when a session is over, for whatever reason. */
   detach(session: AgentSession): void {
     if (!this.#sessions.delete(session) || this.state === 'destroyed') return;
     this.#step({ type: 'agent.stopSession' }, 'stopSession');

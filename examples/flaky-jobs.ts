@@ -1,6 +1,7 @@
 // Supervision without voice: downloads that fail all the time, over a connection that drops, and nothing gets lost.
 // Run it with `npm run build && node examples/flaky-jobs.ts`.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import {
   type ChildSpec,
   describeReason,
@@ -104,4 +105,4 @@ function textOf(reason: NonNullable<Report['reason']>): string {
   return reason === 'reached_max_restart_intensity' ? reason : describeReason(reason);
 }
 
-if (import.meta.main) await flakyJobs();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await flakyJobs();

@@ -11,6 +11,7 @@ const REPORT_FOLDER = join(ROOT, 'docs/api');
 // tsc writes one top-level statement after another, each beginning at the left margin with one of these words.
 const STATEMENT = /^(?=(?:export|declare|import|interface|type|class|abstract|const|function)\b)/m;
 const NAMED_EXPORT = /^export (type )?\{([^}]*)\}(?: from '([^']+)')?;/;
+const NAMED_IMPORT = /^import (?:type )?\{([^}]*)\} from '([^']+)';/;
 const STAR_EXPORT = /^export \*(?: as (\w+))? from '([^']+)';/;
 const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(?:class|function|const|let|interface|type) (\w+)/;
 
@@ -56,8 +57,17 @@ function collect(file: string, wanted: ReadonlyMap<string, string> | null, found
   const statements = withoutComments(readFileSync(file, 'utf8')).split(STATEMENT);
   const add = (local: string, as: string) => {
     const texts = statements.filter((statement) => DECLARED.exec(statement)?.[1] === local); // several: overloads
-    if (texts.length === 0) throw new Error(`${file} exports ${local} but does not declare it`);
+    if (texts.length === 0) return addImported(local, as);
     found.set(as, texts.map((text) => text.trim()).join('\n'));
+  };
+  const addImported = (local: string, as: string) => {
+    for (const statement of statements) {
+      const [, list = '', from = ''] = NAMED_IMPORT.exec(statement) ?? [];
+      // Of `import { original as local }`.
+      const original = exportedNames(list).find(([, imported]) => imported === local)?.[0];
+      if (original !== undefined) return follow(file, from, new Map([[original, as]]), statement, found);
+    }
+    throw new Error(`${file} exports ${local} but does not declare it`);
   };
   for (const statement of statements) {
     const star = STAR_EXPORT.exec(statement);

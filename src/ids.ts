@@ -1,5 +1,4 @@
 // Ids and randomness; both come from the runtime so that a test or a replay can fix them.
-import { customAlphabet } from 'nanoid';
 
 /** Source of ids and random numbers of one runtime. */
 export interface Ids {
@@ -9,9 +8,17 @@ export interface Ids {
   random(): number;
 }
 
-const suffix = customAlphabet('0123456789abcdefghijklmnopqrstuvwxyz', 16);
+/** 32 letters, so that five bits of a random byte choose one without bias. */
+const LETTERS = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Ids that do not repeat between processes (nanoid, 16 characters, about 82 bits). */
+/** 16 letters, 80 bits. The global `crypto` is loaded at the first id and not by the import of the library. */
+function suffix(): string {
+  let text = '';
+  for (const byte of crypto.getRandomValues(new Uint8Array(16))) text += LETTERS.charAt(byte & 31);
+  return text;
+}
+
+/** Ids that do not repeat between processes. */
 export const randomIds: Ids = { next: (prefix) => `${prefix}_${suffix()}`, random: Math.random };
 
 /** Ids that count from 1 and a seeded generator (mulberry32): the same seed gives the same run. */

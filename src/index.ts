@@ -1,6 +1,6 @@
 // The public surface of livekitex-agent.
 
-export { SimpleEnergyVad } from './audio/energy-vad.ts';
+export { SimpleEnergyVad, type SimpleEnergyVadOptions } from './audio/energy-vad.ts';
 export {
   type AudioFormat,
   type AudioFrame,
@@ -9,11 +9,12 @@ export {
   frameFromFloat,
   INPUT_FORMAT,
 } from './audio/frame.ts';
-export { readWav } from './audio/wav.ts';
-export { WavWriter, writeWav } from './audio/wav-writer.ts';
+export { readWav, type WavAudio } from './audio/wav.ts';
+export { WavWriter, type WavWriterOptions, writeWav } from './audio/wav-writer.ts';
 export { type Clock, realClock } from './clock.ts';
-export { AgentError, ERRORS, type ErrorCode } from './errors.ts';
+export { AgentError, ERRORS, type ErrorCode, type ErrorDetail } from './errors.ts';
 export type {
+  CancelCause,
   SessionEventMap,
   SessionEventName,
   SessionState,
@@ -23,6 +24,7 @@ export type {
   UserState,
 } from './events.ts';
 export { type Ids, randomIds, seededIds } from './ids.ts';
+export type { JsonSchema, JsonValue } from './json.ts';
 export type { Problem, ProblemHandler } from './observer.ts';
 export type { ChatChunk, ChatMessage, ChatRequest, ChatTool, ChatToolCall, Llm } from './providers/llm.ts';
 export type { Stt, SttCapabilities, SttOpenOptions, SttResult, SttStream } from './providers/stt.ts';
@@ -30,7 +32,7 @@ export type { Tts, TtsCapabilities, TtsOpenOptions, TtsResult, TtsStream } from 
 export type { TurnDetector, TurnDetectorInput } from './providers/turn-detector.ts';
 export type { Vad, VadEdge, VadOpenOptions, VadOptions, VadStream } from './providers/vad.ts';
 export { Agent, type AgentOptions, type AgentState } from './runtime/agent.ts';
-export { AgentSession, type ReplyOptions, type SessionUsage } from './runtime/agent-session.ts';
+export type { AgentSession, ReplyOptions, SessionUsage } from './runtime/agent-session.ts';
 export {
   type AgentSessionCommand,
   type AgentSessionContext,
@@ -44,6 +46,7 @@ export {
   agentSession,
   sessionOf,
 } from './runtime/agent-session-logic.ts';
+export { type ChartName, charts } from './runtime/charts.ts';
 export {
   createRuntime,
   type InspectionObserver,
@@ -53,6 +56,7 @@ export {
 } from './runtime/create-runtime.ts';
 export { type EmbeddedOptions, embeddedProviders, type ModelProgress } from './runtime/embedded-providers.ts';
 export type { SupervisedEngines } from './runtime/engines.ts';
+export type { AnySessionListener, SessionListener } from './runtime/event-hub.ts';
 export type { ChatItem } from './runtime/ledger.ts';
 export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
@@ -61,11 +65,17 @@ export {
   defineTool,
   globalTools,
   RunContext,
+  type RunContextInit,
   type Tool,
+  type ToolArguments,
+  type ToolBreakerLimits,
   type ToolDefinition,
   ToolError,
+  type ToolLogEntry,
+  type ToolParameters,
   ToolRegistry,
   tool,
+  type UserData,
 } from './tools/index.ts';
 export {
   attachRoomIo,
@@ -75,7 +85,7 @@ export {
   type LivekitTransportOptions,
   livekitTransport,
 } from './transports/livekit/index.ts';
-export { LoopbackTransport, type PlayedAudio } from './transports/loopback/index.ts';
+export { type LoopbackOptions, LoopbackTransport, type PlayedAudio } from './transports/loopback/index.ts';
 export type {
   AudioSink,
   Transport,

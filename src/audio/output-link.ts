@@ -64,6 +64,8 @@ export interface FlushResult {
 
 /** How much unplayed audio makes a voice that can wait wait. */
 const HIGH_WATER_MS = 2000;
+/** Played audio between two signs of progress; well under the deadline of a stall. */
+const PROGRESS_EVERY_MS = 250;
 
 interface Segment<Key> {
   readonly id: number;
@@ -86,6 +88,8 @@ interface Segment<Key> {
   /** Device position at which this segment's first sample was written, less what was played before. */
   base: number | null;
   playedAtLastTick: number;
+  /** Position that was last told as progress. */
+  toldPlayed: number;
   startedTold: boolean;
   drainedTold: boolean;
   heldTold: boolean;
@@ -295,6 +299,7 @@ export class OutputLink<Key> {
       converter: new FrameConverter({ sampleRateHz: this.#rateHz() }),
       base: null,
       playedAtLastTick: 0,
+      toldPlayed: 0,
       startedTold: false,
       drainedTold: false,
       heldTold: false,
@@ -385,14 +390,17 @@ export class OutputLink<Key> {
       this.#events.drained(segment.key);
       return;
     }
-    if (played > segment.playedAtLastTick) {
-      segment.playedAtLastTick = played;
-      this.#events.progressed(
-        segment.key,
-        segment.itemId,
-        heardText(segment.text, segment.marks, played, segment.samples),
-      );
-    }
+    const isFirst = segment.playedAtLastTick === 0;
+    if (played === segment.playedAtLastTick) return;
+    segment.playedAtLastTick = played;
+    // The voice may hand over many pieces a second; each of them looks here, and the chart need not hear of each.
+    if (!isFirst && ((played - segment.toldPlayed) * 1000) / this.#rateHz() < PROGRESS_EVERY_MS) return;
+    segment.toldPlayed = played;
+    this.#events.progressed(
+      segment.key,
+      segment.itemId,
+      heardText(segment.text, segment.marks, played, segment.samples),
+    );
   }
 
   /** When the position is worth looking at again: at the end of what is queued, and at least twice a second. */

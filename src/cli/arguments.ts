@@ -84,13 +84,14 @@ export function helpOf(command: CommandSpec, usage: string): string {
   return `${command.summary}\n\nUsage: ${usage}\n\nOptions:\n${rows.join('\n')}\n${notes.join('')}`;
 }
 
-/** The known word that was probably meant: at most a third of its letters differ. */
+/** The known word that was probably meant: two letters of it may differ, or a third; in a very short one a single letter. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const distance = editDistance(word.slice(0, 64), candidate);
-    if (distance < bestDistance && distance <= Math.max(1, Math.floor(candidate.length / 3))) {
+    const limit = Math.max(candidate.length < 4 ? 1 : 2, Math.floor(candidate.length / 3));
+    if (distance < bestDistance && distance <= limit) {
       best = candidate;
       bestDistance = distance;
     }

@@ -128,11 +128,18 @@ async function conclude(
   return exitCode;
 }
 
+/** Times are rounded to a tenth of a millisecond: more digits are noise of the clock. */
+function jsonLine(event: DemoEvent): string {
+  return JSON.stringify(event, (key, value: unknown) =>
+    typeof value === 'number' && key.endsWith('Ms') ? Math.round(value * 10) / 10 : value,
+  );
+}
+
 /** Longer than state changes of one step lie apart, shorter than a reader notices. */
 const FLUSH_MS = 40;
 
 function printer(isJson: boolean, { stdout, env }: CommandIo): (event: DemoEvent) => void {
-  if (isJson) return (event) => void stdout.write(`${JSON.stringify(event)}\n`);
+  if (isJson) return (event) => void stdout.write(`${jsonLine(event)}\n`);
   const { linesOf, rest } = timeline(styleOf(stdout, env));
   const write = (lines: readonly string[]) => {
     for (const line of lines) stdout.write(`${line}\n`);

@@ -28,7 +28,7 @@ export interface ConnectionFailure {
   readonly message: string;
 }
 
-interface ConnectionContext extends ConnectionInput {
+export interface ConnectionContext extends ConnectionInput {
   readonly attempt: number;
   readonly failure: ConnectionFailure | null;
 }
@@ -50,7 +50,7 @@ export interface ConnectionOutput {
   readonly failure: ConnectionFailure | null;
 }
 
-interface ConnectionRef {
+export interface ConnectionRef {
   readonly name: string;
   readonly ownerId: string;
 }

@@ -49,6 +49,14 @@ function isEndpointed({ context: { levels } }: Args): boolean {
   return levels.lastVoiceAtMs === null || levels.atMs - levels.lastVoiceAtMs >= levels.endpointingMs;
 }
 
+/**
+ * There are words, and none of this stretch of speech are still at the recogniser: the end of a sentence that was spoken
+ * with a pause must not be answered without it. A recogniser that owes a final for too long is the deadline's affair.
+ */
+function hasEveryWord({ context: { levels } }: Args): boolean {
+  return levels.openWords > 0 && (levels.finalsOutstanding === 0 || levels.committed);
+}
+
 function endedAs(...reasons: readonly string[]): (args: Args) => boolean {
   return (args) => args.event.type === 'child.down' && isAboutOpenTurn(args) && reasons.includes(args.event.reason);
 }
@@ -97,7 +105,8 @@ export const sessionMachine = setup({
     hasSpeechToProcess: ({ context: { levels } }) => levels.openWords > 0 || levels.finalsOutstanding > 0,
     hasNothingToProcess: ({ context: { levels } }) => levels.openWords === 0 && levels.finalsOutstanding === 0,
     hasWords: ({ context: { levels } }) => levels.openWords > 0,
-    hasWordsInTime: (args) => args.context.levels.openWords > 0 && isEndpointed(args),
+    hasEveryWord,
+    hasWordsInTime: (args) => hasEveryWord(args) && isEndpointed(args),
     hasAnyWords: ({ context: { levels } }) => levels.openWords + levels.partialWords > 0,
     isOwed: ({ context: { levels } }) => levels.owed,
     isLossWorthAnApology: ({ context: { levels } }) => levels.sttFailed || levels.endedSustained,
@@ -250,7 +259,7 @@ export const sessionMachine = setup({
               entry: { type: 'showState', params: { state: 'processing' } },
               after: {
                 endpointing: {
-                  guard: 'hasWords',
+                  guard: 'hasEveryWord',
                   target: 'replying',
                   actions: ['startTurn', 'takeWords'],
                 },

@@ -24,6 +24,8 @@ export interface ToolCallInput {
   readonly maxRetries: number;
   /** Pause between two tries in milliseconds. */
   readonly retryDelayMs: number;
+  /** Whether a try that hung is followed by another; a caller has waited for it already. */
+  readonly retryOnTimeout: boolean;
 }
 
 export type ToolCallOutcome = 'succeeded' | 'failed' | 'timedOut' | 'rejected' | 'cancelled';
@@ -224,7 +226,7 @@ export const toolCallMachine = setup({
       after: {
         timeout: [
           {
-            guard: { type: 'canRetry', params: { retryable: true } },
+            guard: { type: 'canRetry', params: ({ context }) => ({ retryable: context.retryOnTimeout }) },
             target: 'waitingRetry',
             actions: [
               { type: 'tellBreaker', params: { result: 'failed' } },

@@ -41,6 +41,7 @@ export class AgentSession {
   #whenStopped: Promise<{ readonly reason: string }>;
   #tellStopped: (end: { readonly reason: string }) => void = () => {};
 
+  /** @internal */
   constructor(options: {
     readonly sessionId: string;
     readonly agent: Agent;
@@ -185,12 +186,12 @@ export class AgentSession {
     return this.#whenStopped;
   }
 
-  /** Called by the runtime, before the tree starts. */
+  /** @internal Called by the runtime, before the tree starts. */
   started(scope: SessionScope): void {
     this.#scope = scope;
   }
 
-  /** Called by the runtime, once, when the tree is gone. */
+  /** @internal Called by the runtime, once, when the tree is gone. */
   stopped(reason: string): void {
     if (this.#stopped !== null) return;
     this.#stopped = { reason };

@@ -1,11 +1,10 @@
 // What an agent is: instructions, tools and providers, and the life that says which calls are allowed.
 import { initialTransition, transition } from 'xstate';
-import { z } from 'zod';
 import { AgentError } from '../errors.ts';
 import type { Ids } from '../ids.ts';
 import { randomIds } from '../ids.ts';
 import { type AgentLifeEvent, agentMachine } from '../machines/agent.machine.ts';
-import { parseOptions } from '../options.ts';
+import { fields, hasMethod, having, type OptionsOf, parseOptions, textOfLength } from '../options.ts';
 import type { ChatTool, Llm } from '../providers/llm.ts';
 import type { Stt } from '../providers/stt.ts';
 import type { Tts } from '../providers/tts.ts';
@@ -32,30 +31,31 @@ export interface AgentOptions {
   readonly turnDetector?: TurnDetector | null;
 }
 
-const hasMethod = (method: string) => (value: unknown) =>
-  typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function';
 const provider = <T>(method: string) =>
-  z.custom<T>(hasMethod(method), `must be an object with a method \`${method}\``).optional();
+  having<T>(hasMethod(method), `must be an object with a method \`${method}\``).optional();
 
-const schema = z.strictObject({
-  agentId: z.string().min(1, 'must not be empty').max(200).optional(),
-  instructions: z
-    .string({ error: 'must be a string' })
-    .max(100_000, 'must have at most 100 000 characters')
-    .default(''),
-  tools: z.union([z.array(z.custom<Tool>()), z.instanceof(ToolRegistry)]).optional(),
+const instructionsRule = textOfLength(0, 100_000);
+
+const schema = fields({
+  agentId: textOfLength(1, 200).optional(),
+  instructions: instructionsRule.default(''),
+  tools: having<readonly Tool[] | ToolRegistry>(
+    (value) => Array.isArray(value) || value instanceof ToolRegistry,
+    'must be an array of tools or a ToolRegistry',
+  ).optional(),
   llm: provider<Llm>('chat'),
   stt: provider<Stt>('open'),
   tts: provider<Tts>('open'),
   vad: provider<Vad>('open'),
-  turnDetector: z
-    .union([z.null(), z.custom<TurnDetector>(hasMethod('predict'), 'must have a method `predict`')])
-    .optional(),
+  turnDetector: having<TurnDetector | null>(
+    (value) => value === null || hasMethod('predict')(value),
+    'must be null or an object with a method `predict`',
+  ).optional(),
 });
 
 export class Agent {
   #snapshot = initialTransition(agentMachine)[0];
-  #options: z.output<typeof schema> = schema.parse({});
+  #options: OptionsOf<typeof schema> = schema.read({});
   #agentId: string;
   #instructions = '';
   #tools = new ToolRegistry();
@@ -148,13 +148,13 @@ export class Agent {
     const sessions = this.sessions;
     this.#step({ type: 'agent.destroy' }, 'destroy');
     await Promise.all(sessions.map((session) => session.close('agent destroyed')));
-    this.#options = schema.parse({});
+    this.#options = schema.read({});
     this.#tools = new ToolRegistry();
   }
 
   /** Holds from the next model request of every session on. */
   updateInstructions(instructions: string): void {
-    this.#instructions = parseOptions(schema.shape.instructions, instructions, 'instructions');
+    this.#instructions = parseOptions(instructionsRule, instructions, 'instructions');
   }
 
   /** @throws AgentError `ERR_TOOL_DEFINITION` when the name is taken */
@@ -167,13 +167,13 @@ export class Agent {
     return this.#tools.unregister(name);
   }
 
-  /** Called by the runtime. */
+  /** @internal Called by the runtime. */
   attach(session: AgentSession): void {
     this.#step({ type: this.state === 'inactive' ? 'agent.restart' : 'agent.startSession' }, 'startSession');
     this.#sessions.add(session);
   }
 
-  /** Called by the runtime when a session is over, for whatever reason. */
+  /** @internal Called by the runtime when a session is over, for whatever reason. */
   detach(session: AgentSession): void {
     if (!this.#sessions.delete(session) || this.state === 'destroyed') return;
     this.#step({ type: 'agent.stopSession' }, 'stopSession');

@@ -1,11 +1,20 @@
 // The composition root: one runtime for a process, its supervision tree, and the sessions that live in it.
 import type { Actor, AnyActorRef, InspectionEvent } from 'xstate';
-import { z } from 'zod';
 import { type Clock, realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { type Ids, randomIds } from '../ids.ts';
 import type { ProblemHandler } from '../observer.ts';
-import { parseOptions } from '../options.ts';
+import {
+  fields,
+  hasMethod,
+  having,
+  isFunction,
+  isObject,
+  listOf,
+  type OptionsOf,
+  parseOptions,
+  wholeNumberFrom,
+} from '../options.ts';
 import {
   type ChildSpec,
   type Down,
@@ -85,36 +94,32 @@ export interface Runtime {
   close(reason?: string): Promise<void>;
 }
 
-const isObject = (value: unknown) => typeof value === 'object' && value !== null;
-const isFunction = (value: unknown) => typeof value === 'function';
-const callback = <F>() => z.custom<F>(isFunction, 'must be a function').optional();
+const callback = <F>() => having<F>(isFunction, 'must be a function').optional();
 
-const schema = z.strictObject({
-  providers: z.custom<ProviderChoice>(isObject, 'must be an object').default({}),
-  session: z.custom<SessionOptionsInput>(isObject, 'must be an object').default({}),
-  maxSessions: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(100),
-  inspect: z
-    .custom<InspectionObserver>(
-      (value) => isFunction(value) || (isObject(value) && isFunction((value as { next?: unknown }).next)),
-      'must be a function or an observer with a method `next`',
-    )
-    .optional(),
+const schema = fields({
+  providers: having<ProviderChoice>(isObject, 'must be an object').default({}),
+  session: having<SessionOptionsInput>(isObject, 'must be an object').default({}),
+  maxSessions: wholeNumberFrom(0, Number.MAX_SAFE_INTEGER, 'must be a whole number >= 0').default(100),
+  inspect: having<InspectionObserver>(
+    (value) => isFunction(value) || hasMethod('next')(value),
+    'must be a function or an observer with a method `next`',
+  ).optional(),
   onProblem: callback<ProblemHandler>(),
   onLog: callback<NonNullable<RuntimeOptions['onLog']>>(),
   onReport: callback<NonNullable<RuntimeOptions['onReport']>>(),
-  children: z.array(z.custom<ChildSpec<unknown>>(isObject, 'must be a child spec')).default([]),
-  clock: z.custom<Clock>(isObject, 'must be a Clock').optional(),
-  ids: z.custom<Ids>(isObject, 'must be an Ids').optional(),
+  children: listOf(having<ChildSpec<unknown>>(isObject, 'must be a child spec')).default([]),
+  clock: having<Clock>(isObject, 'must be a Clock').optional(),
+  ids: having<Ids>(isObject, 'must be an Ids').optional(),
 });
 
-const startSchema = z.strictObject({
-  agent: z.instanceof(Agent, { error: 'must be an Agent' }),
-  transport: z.custom<Transport>(
-    (value) => isObject(value) && isFunction((value as { open?: unknown }).open),
-    'must be an object with a method `open`',
-  ),
-  options: z.custom<SessionOptionsInput>(isObject, 'must be an object').optional(),
-  userData: z.record(z.string(), z.unknown()).default({}),
+const startSchema = fields({
+  agent: having<Agent>((value) => value instanceof Agent, 'must be an Agent'),
+  transport: having<Transport>(hasMethod('open'), 'must be an object with a method `open`'),
+  options: having<SessionOptionsInput>(isObject, 'must be an object').optional(),
+  userData: having<Readonly<Record<string, unknown>>>(
+    (value) => isObject(value) && !Array.isArray(value),
+    'must be an object',
+  ).default({}),
 });
 
 /** A session may be restarted this often by the supervisor of all sessions; each keeps its own count. */
@@ -131,7 +136,7 @@ class VoiceRuntime implements Runtime {
   readonly clock: Clock;
   readonly registry = new Registry();
   readonly #ids: Ids;
-  readonly #options: z.output<typeof schema>;
+  readonly #options: OptionsOf<typeof schema>;
   readonly onProblem: ProblemHandler;
   readonly #root: Actor<ReturnType<typeof supervisor>>;
   readonly #sessions = new Map<string, AgentSession>();
@@ -228,7 +233,7 @@ class VoiceRuntime implements Runtime {
 
   async #start(
     session: AgentSession,
-    { transport, userData }: z.output<typeof startSchema>,
+    { transport, userData }: OptionsOf<typeof startSchema>,
     options: ReturnType<typeof parseSessionOptions>,
     hub: EventHub,
   ): Promise<SessionScope> {

@@ -81,6 +81,8 @@ export interface TurnRecord extends TurnKey {
   toolBudgetMs: number;
   deadlineMs: number;
   lastProgressAtMs: number;
+  /** When the session chart last heard of progress or of a new phase. */
+  progressToldAtMs: number;
   /** The item that the present step writes, or null before its first text. */
   assistantItemId: string | null;
   generated: string;
@@ -302,6 +304,7 @@ export class Ledger {
     turn.cancelled = null;
     turn.held = false;
     turn.lastProgressAtMs = this.#options.now();
+    turn.progressToldAtMs = turn.lastProgressAtMs;
     return turn;
   }
 
@@ -492,6 +495,7 @@ export class Ledger {
       toolBudgetMs: 0,
       deadlineMs: start.deadlineMs,
       lastProgressAtMs: now,
+      progressToldAtMs: now,
       assistantItemId: null,
       generated: '',
       marks: {

@@ -1,18 +1,29 @@
 // What a session may be told, with defaults, ranges and the meaning of zero; checked once, at the edge.
-import { z } from 'zod';
 import type { PipelineSettings } from '../machines/pipeline.machine.ts';
 import type { SessionSettings } from '../machines/session.machine.ts';
 import type { TurnSettings } from '../machines/turn.machine.ts';
-import { parseOptions } from '../options.ts';
+import {
+  fields,
+  type GivenOptionsOf,
+  numberFrom,
+  OptionRule,
+  type OptionsOf,
+  parseOptions,
+  textOfLength,
+  trueOrFalse,
+  wholeNumberFrom,
+} from '../options.ts';
 
+const ONE_DAY_MS = 86_400_000;
 const ms = (fallback: number, min = 0) =>
-  z
-    .number({ error: 'must be a number of milliseconds' })
-    .min(min, `must be a number >= ${min}`)
-    .max(86_400_000, 'must be at most one day')
-    .default(fallback);
+  numberFrom(min, ONE_DAY_MS, `must be a number of milliseconds from ${min} to ${ONE_DAY_MS}`).default(fallback);
 
-const deadlines = z.strictObject({
+/** A group of options that may be left out as a whole. */
+function group<R extends OptionRule<unknown, unknown>>(rule: R): OptionRule<OptionsOf<R>, R['given'] | undefined> {
+  return new OptionRule((value) => rule.read(value ?? {}) as OptionsOf<R>); // what `rule` reads
+}
+
+const deadlines = fields({
   /** Transport open -> usable. Then the session fails. */
   connectMs: ms(15_000, 1),
   /** End of speech -> final transcript. Then partial words are taken, or the apology is spoken. */
@@ -29,53 +40,44 @@ const deadlines = z.strictObject({
   closingMs: ms(1_000),
 });
 
-const schema = z.strictObject({
-  endpointing: z
-    .strictObject({
+const schema = fields({
+  endpointing: group(
+    fields({
       /** Silence after which a finished sentence ends the turn. 0 takes the detector's end of speech as it comes. */
       minDelayMs: ms(500),
       /** The same for a sentence that sounds unfinished; at least minDelayMs. */
       maxDelayMs: ms(1_500),
-    })
-    .prefault({}),
-  interruption: z
-    .strictObject({
+    }),
+  ),
+  interruption: group(
+    fields({
       /** May the user's voice stop the agent? */
-      enabled: z.boolean({ error: 'must be a boolean' }).default(true),
+      enabled: trueOrFalse().default(true),
       /** Voiced milliseconds that count as an interruption; shorter noises do not. */
       minDurationMs: ms(500),
       /** Recognised words that count as one; 0 = none needed. */
-      minWords: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(0),
+      minWords: wholeNumberFrom(0, 1_000, 'must be a whole number from 0 to 1000').default(0),
       /** Silence without words after which a paused reply goes on. */
       falseInterruptionMs: ms(2_000),
-    })
-    .prefault({}),
-  deadlines: deadlines.prefault({}),
+    }),
+  ),
+  deadlines: group(deadlines),
   /** Mutual silence after which the user counts as away. */
   awayMs: ms(15_000, 1),
   /** Longest utterance; then its end is forced and the next one begins. */
   longestUtteranceMs: ms(60_000, 1_000),
   /** Rounds of tool calls in one reply; the step after the last one must answer in words. */
-  maxToolSteps: z
-    .number()
-    .int('must be a whole number')
-    .min(0, 'must be a whole number >= 0')
-    .max(50, 'must be at most 50')
-    .default(3),
+  maxToolSteps: wholeNumberFrom(0, 50, 'must be a whole number from 0 to 50').default(3),
   /** Spoken when a reply could not be made. */
-  fallbackMessage: z
-    .string()
-    .min(1, 'must not be empty')
-    .max(1_000)
-    .default('I am sorry, I could not do that. Please try again.'),
+  fallbackMessage: textOfLength(1, 1_000).default('I am sorry, I could not do that. Please try again.'),
   /** BCP 47 tag handed to the recogniser. */
-  language: z.string().optional(),
+  language: textOfLength(0, 100).optional(),
   /** Voice handed to the synthesiser. */
-  voice: z.string().optional(),
+  voice: textOfLength(0, 1_000).optional(),
 });
 
-export type SessionOptionsInput = z.input<typeof schema>;
-export type SessionOptions = z.output<typeof schema>;
+export type SessionOptionsInput = GivenOptionsOf<typeof schema>;
+export type SessionOptions = OptionsOf<typeof schema>;
 
 /** @throws AgentError `ERR_OPTION` naming field and rule */
 export function parseSessionOptions(value: unknown): SessionOptions {

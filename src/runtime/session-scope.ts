@@ -42,6 +42,9 @@ export interface SessionProviders {
   readonly turnDetector: TurnDetector | undefined;
 }
 
+/** Progress that follows the one before it sooner than this is written down and not told. */
+const PROGRESS_TOLD_EVERY_MS = 250;
+
 export interface SessionScopeOptions {
   readonly id: string;
   readonly agent: Agent;
@@ -299,7 +302,12 @@ export class SessionScope {
   noteProgress(key: TurnKey): void {
     const turn = this.turnOf(key);
     if (turn === null) return;
-    turn.lastProgressAtMs = this.clock.now();
+    const now = this.clock.now();
+    // A change of phase and a piece of progress are told already; the backstop leaves a second for what is not.
+    const isTold = now - turn.progressToldAtMs < PROGRESS_TOLD_EVERY_MS;
+    turn.lastProgressAtMs = now;
+    if (isTold) return;
+    turn.progressToldAtMs = now;
     this.tell({ type: 'turn.progressed', n: key.n, attempt: key.attempt, mode: key.mode });
   }
 

@@ -15,7 +15,7 @@ export class SpeechHandle implements PromiseLike<SpeechResult> {
   #settle: (result: SpeechResult) => void = () => {};
   #result: SpeechResult | null = null;
 
-  /** @param cancel withdraws the request, or interrupts the turn that speaks it */
+  /** @internal @param cancel withdraws the request, or interrupts the turn that speaks it */
   constructor(id: string, cancel: (id: string) => void) {
     this.id = id;
     this.#cancel = cancel;
@@ -33,7 +33,7 @@ export class SpeechHandle implements PromiseLike<SpeechResult> {
     if (!this.isDone) this.#cancel(this.id);
   }
 
-  /** Called by the session; the first result wins. */
+  /** @internal Called by the session; the first result wins. */
   settle(result: SpeechResult): void {
     if (this.isDone) return;
     this.#result = result;

@@ -15,7 +15,7 @@ import type { ToolCallRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 
 /** Limits of a call whose tool is not known: it ends in validation. */
-const UNKNOWN_TOOL = { timeoutMs: 1_000, maxRetries: 0, retryDelayMs: 0 };
+const UNKNOWN_TOOL = { timeoutMs: 1_000, maxRetries: 0, retryDelayMs: 0, retryOnTimeout: false };
 
 const validateCall = fromPromise<void, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
   const scope = scopeOf(sessionId);
@@ -88,9 +88,12 @@ const toolCallLogic = toolCallMachine.provide({
   },
 });
 
-function limitsOf(scope: SessionScope, name: string): Pick<ToolCallInput, 'timeoutMs' | 'maxRetries' | 'retryDelayMs'> {
-  const { timeoutMs, maxRetries, retryDelayMs } = scope.agent.tools.get(name) ?? UNKNOWN_TOOL;
-  return { timeoutMs, maxRetries, retryDelayMs };
+function limitsOf(
+  scope: SessionScope,
+  name: string,
+): Pick<ToolCallInput, 'timeoutMs' | 'maxRetries' | 'retryDelayMs' | 'retryOnTimeout'> {
+  const { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout } = scope.agent.tools.get(name) ?? UNKNOWN_TOOL;
+  return { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout };
 }
 
 /** Tries x timeout + delays of the longest open call of turn `n`; they run side by side. */

@@ -55,6 +55,7 @@ function watch(scope: SessionScope, key: TurnKey): (ref: AnyActorRef) => void {
         turn.held = held;
         turn.deadlineMs = phase === 'toolExecution' ? turn.toolBudgetMs + 1_000 : scope.turnDeadlineMs;
         turn.lastProgressAtMs = scope.clock.now();
+        turn.progressToldAtMs = turn.lastProgressAtMs;
         scope.tell({ type: 'turn.phased', ...key });
       },
       // Without an observer here a crash would be reported as unhandled.

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { AgentError } from '../errors.ts';
 import type { Stt, SttOpenOptions, SttStream } from '../providers/stt.ts';
-import { codeOf, HeardLine, readCodes, type SpokenScript } from './spoken-script.ts';
+import { HeardLine, readCodes, type SpokenScript } from './spoken-script.ts';
 
 /** How the recogniser misbehaves; changed at any time. */
 export interface SttFaults {
@@ -40,22 +40,26 @@ export class ScriptedStt implements Stt {
 
   open(options: SttOpenOptions): SttStream {
     if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the recogniser does not open');
-    const { report, clock, fail } = options;
+    const { report, clock, signal, fail } = options;
     this.#streams.add(fail);
+    let isClosed = false;
     let hangs = false;
     const stream = new ScriptedSttStream(this.#script, clock, this.faults, (result) => {
       hangs ||= this.faults.isMute === true;
-      if (hangs) return;
+      if (hangs || ((isClosed || signal.aborted) && this.faults.isLate !== true)) return;
       report(result);
       if (this.faults.repeats === true) report(result);
     });
     return {
-      begin: (utterance) => stream.begin(utterance),
+      begin: (utterance) => {
+        if (!isClosed) stream.begin(utterance);
+      },
       write: (frame) => stream.write(frame),
       end: (utterance) => stream.end(utterance),
       discard: (utterance) => stream.discard(utterance),
       close: () => {
         this.#streams.delete(fail);
+        isClosed = true;
         stream.close();
       },
     };
@@ -110,15 +114,13 @@ class ScriptedSttStream {
   write(frame: Parameters<SttStream['write']>[0]): void {
     const open = this.#utterances.get(this.#current);
     if (open === undefined || open.isEnded) return;
-    readCodes(frame, (code, word) => {
+    readCodes(frame, (code, word, from, to) => {
       const heard = open.heard.get(code) ?? new HeardLine();
       open.heard.set(code, heard);
-      heard.add(word);
+      heard.add(word, to - from);
+      open.ends.set(code, open.written + to);
     });
-    const codes = frame.samples;
-    for (let i = 0; i < codes.length; i++)
-      if (codes[i] !== 0) open.ends.set(codeOf(codes[i] ?? 0), open.written + i + 1);
-    open.written += codes.length;
+    open.written += frame.samples.length;
     // A line that was cut is over when the next one begins.
     const last = [...open.heard.keys()].at(-1);
     for (const [code, heard] of open.heard) {

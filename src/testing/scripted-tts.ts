@@ -46,13 +46,19 @@ export class ScriptedTts implements Tts {
     for (const fail of [...this.#streams]) fail(error);
   }
 
-  open({ clock, report, fail }: TtsOpenOptions): TtsStream {
+  open({ clock, signal, report: tell, fail }: TtsOpenOptions): TtsStream {
     if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the voice does not open');
     const { durations = {}, msPerWord = 300, firstAudioMs = 200 } = this.#options;
     const { sampleRateHz } = this.capabilities;
     let text = '';
     let timer: unknown;
+    let isFlushed = false;
+    let isClosed = false;
     this.#streams.add(fail);
+    // Asked before each result: whoever hears one may close the stream.
+    const report: typeof tell = (result) => {
+      if (this.faults.isLate === true || !(isClosed || signal.aborted)) tell(result);
+    };
     const speak = () => {
       if (this.faults.throwsNext === true) {
         this.faults.throwsNext = false;
@@ -68,12 +74,15 @@ export class ScriptedTts implements Tts {
     };
     return {
       write: (piece) => {
-        text += piece;
+        if (!isFlushed) text += piece;
       },
       flush: () => {
+        if (isFlushed || isClosed) return;
+        isFlushed = true;
         if (this.faults.isMute !== true) timer = later(clock, firstAudioMs, speak);
       },
       close: () => {
+        isClosed = true;
         this.#streams.delete(fail);
         if (this.faults.isLate !== true) clock.clearTimeout(timer);
       },

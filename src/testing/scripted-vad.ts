@@ -41,10 +41,11 @@ export class ScriptedVad implements Vad {
     for (const fail of [...this.#streams]) fail(error);
   }
 
-  open({ originMs, speaking, sustainedAfterMs, report: tell, fail }: VadOpenOptions): VadStream {
+  open({ originMs, speaking, sustainedAfterMs, signal, report: tell, fail }: VadOpenOptions): VadStream {
     if (this.faults.failsToOpen === true) throw new AgentError('ERR_PROVIDER', 'the detector does not open');
     this.#streams.add(fail);
     const report: typeof tell = (edge) => {
+      if (isClosed || signal.aborted) return;
       tell(edge);
       if (this.faults.repeats === true) tell(edge);
     };
@@ -71,7 +72,8 @@ export class ScriptedVad implements Vad {
       }
       if (isOpen && !isSustained && voiced >= sustainedAfter) {
         isSustained = true;
-        report({ type: 'sustained', atMs: atMs(position) });
+        // Where the last needed sample was, however the audio was cut into frames.
+        report({ type: 'sustained', atMs: atMs(position - (voiced - sustainedAfter)) });
       }
       if (position - lastVoice >= this.#maxSilence && (isOpen || voiced > 0)) {
         const wasOpen = isOpen;

@@ -49,9 +49,9 @@ export class HeardLine {
   readonly #perWord: number[] = [];
   total = 0;
 
-  add(word: number): void {
-    this.#perWord[word] = (this.#perWord[word] ?? 0) + 1;
-    this.total++;
+  add(word: number, samples: number): void {
+    this.#perWord[word] = (this.#perWord[word] ?? 0) + samples;
+    this.total += samples;
   }
 
   /** Words of which at least half was heard. */
@@ -61,14 +61,16 @@ export class HeardLine {
   }
 }
 
-/** The line that a sample belongs to. */
-export function codeOf(sample: number): number {
-  return Math.floor(sample / WORDS_PER_LINE);
-}
-
-/** Reads the codes of a frame; 0 is silence. */
-export function readCodes(frame: AudioFrame, hear: (code: number, word: number) => void): void {
-  for (const sample of frame.samples) {
-    if (sample >= WORDS_PER_LINE) hear(codeOf(sample), sample % WORDS_PER_LINE);
+/** Reads the codes of a frame, word by word: samples `from`..`to` say `word` of the line. 0 is silence. */
+export function readCodes(
+  { samples }: AudioFrame,
+  hear: (code: number, word: number, from: number, to: number) => void,
+): void {
+  for (let from = 0; from < samples.length; ) {
+    const sample = samples[from] ?? 0;
+    let to = from + 1;
+    while (to < samples.length && samples[to] === sample) to++;
+    if (sample >= WORDS_PER_LINE) hear(Math.floor(sample / WORDS_PER_LINE), sample % WORDS_PER_LINE, from, to);
+    from = to;
   }
 }

@@ -1,6 +1,6 @@
 // What a tool takes: a zod schema, any Standard Schema or a plain JSON Schema, made into one check and one JSON Schema.
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AgentError, textOf } from '../errors.ts';
 import type { JsonSchema, JsonValue } from '../json.ts';
 import { jsonSchemaCheck } from './json-schema.ts';
@@ -75,7 +75,8 @@ function writtenBy(schema: StandardSchemaV1): unknown {
     const converter = converterOf(schema);
     if (converter !== undefined) return converter.input({ target: 'draft-2020-12' });
     // zod 4 before it offered the converter; the vendor name proves the type.
-    if (vendor === 'zod' && '_zod' in schema) return z.toJSONSchema(schema as unknown as z.ZodType, { io: 'input' });
+    if (vendor === 'zod' && '_zod' in schema)
+      return zod().toJSONSchema(schema as unknown as z.ZodType, { io: 'input' });
   } catch (error) {
     throw new AgentError('ERR_TOOL_DEFINITION', 'the schema cannot be told to the model', {
       field: 'parameters',
@@ -89,6 +90,12 @@ function writtenBy(schema: StandardSchemaV1): unknown {
     rule: 'required for this library',
     fix: 'Give `jsonSchema`: the JSON Schema that the model is told',
   });
+}
+
+/** Loaded for such schemas only: the import takes 60 ms, and whoever has none of them should not wait for it. */
+function zod(): typeof z {
+  const load = process.getBuiltinModule('node:module').createRequire(import.meta.url);
+  return (load('zod') as { readonly z: typeof z }).z; // our own dependency, whose types these are
 }
 
 function converterOf(schema: StandardSchemaV1): StandardJSONSchemaV1.Converter | undefined {

@@ -1,8 +1,18 @@
 // Defines a tool: what the model is told, what is checked, what is run, and within which limits.
-import { z } from 'zod';
 import { AgentError } from '../errors.ts';
 import type { JsonSchema, JsonValue } from '../json.ts';
-import { parseOptions } from '../options.ts';
+import {
+  fields,
+  having,
+  isFunction,
+  isObject,
+  numberFrom,
+  OptionRule,
+  parseOptions,
+  textLike,
+  trueOrFalse,
+  wholeNumberFrom,
+} from '../options.ts';
 import { type Checked, readParameters, type ToolArguments, type ToolParameters } from './parameters.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -32,8 +42,13 @@ export interface ToolDefinition<P extends ToolParameters> {
   execute(args: ToolArguments<P>, context: RunContext): unknown;
   /** Deadline of one try in milliseconds. Default 5000; 1 to 600 000. */
   readonly timeoutMs?: number;
-  /** Tries after the first one, for throws and timeouts. Default 3; 0 to 10; 0 means a single try. */
+  /** Tries after the first one, for throws. Default 3; 0 to 10; 0 means a single try. */
   readonly maxRetries?: number;
+  /**
+   * Are tries that hung repeated too? Default false: the caller hears nothing meanwhile, and a tool that ignores its
+   * signal may still be at work.
+   */
+  readonly retryOnTimeout?: boolean;
   /** Pause before another try in milliseconds. Default 1000; 0 to 60 000; 0 means at once. */
   readonly retryDelayMs?: number;
   /**
@@ -58,6 +73,7 @@ export interface Tool<Args = unknown> {
   readonly timeoutMs: number;
   readonly maxRetries: number;
   readonly retryDelayMs: number;
+  readonly retryOnTimeout: boolean;
   readonly fallbackMessage: string;
   /** True when the author wrote the fallback message, and not this library. */
   readonly hasOwnFallback: boolean;
@@ -71,26 +87,27 @@ export const FALLBACK_MESSAGE = "I'm having trouble with that request right now.
 type NoParameters = { readonly type: 'object'; readonly properties: Record<never, never> };
 const NO_PARAMETERS: NoParameters = { type: 'object', properties: {} };
 
-const ms = (min: number, max: number) =>
-  z.number(`must be a number of milliseconds from ${min} to ${max}`).min(min).max(max);
-const breakerSchema = z.strictObject({
-  failureThreshold: z.int().min(1).max(1000).default(5),
+const ms = (min: number, max: number) => numberFrom(min, max, `must be a number of milliseconds from ${min} to ${max}`);
+const breakerRules = fields({
+  failureThreshold: wholeNumberFrom(1, 1000, 'must be a whole number from 1 to 1000').default(5),
   timeoutMs: ms(1, 600_000).default(30_000),
   recoveryTimeMs: ms(1, 3_600_000).default(60_000),
 });
-const isFunction = (value: unknown) => typeof value === 'function';
-const isSchema = (value: unknown) => (typeof value === 'object' || isFunction(value)) && value !== null;
-const definitionSchema = z.strictObject({
-  name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
-  description: z.string().max(4096).regex(/\S/, 'must not be empty'),
-  parameters: z.custom<ToolParameters>(isSchema, 'must be a zod schema, a Standard Schema or a JSON Schema').optional(),
-  jsonSchema: z.custom<JsonSchema>(isSchema, 'must be a JSON Schema').optional(),
-  execute: z.custom<Tool['execute']>(isFunction, 'must be a function'),
+const isSchema = (value: unknown) => isObject(value) || isFunction(value);
+const definitionRules = fields({
+  name: textLike(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
+  description: textLike(/^(?=[\s\S]*\S)[\s\S]{1,4096}$/, 'must not be empty and have at most 4096 characters'),
+  parameters: having<ToolParameters>(isSchema, 'must be a zod schema, a Standard Schema or a JSON Schema').optional(),
+  jsonSchema: having<JsonSchema>(isSchema, 'must be a JSON Schema').optional(),
+  execute: having<Tool['execute']>(isFunction, 'must be a function'),
   timeoutMs: ms(1, 600_000).default(5000),
-  maxRetries: z.int('must be a whole number from 0 to 10').min(0).max(10).default(3),
+  maxRetries: wholeNumberFrom(0, 10, 'must be a whole number from 0 to 10').default(3),
   retryDelayMs: ms(0, 60_000).default(1000),
-  fallbackMessage: z.string().regex(/\S/, 'must not be empty').optional(),
-  circuitBreaker: z.union([z.literal(false), breakerSchema]).default(() => breakerSchema.parse({})),
+  retryOnTimeout: trueOrFalse().default(false),
+  fallbackMessage: textLike(/\S/, 'must not be empty').optional(),
+  circuitBreaker: new OptionRule<ToolBreakerLimits | false>((value) =>
+    value === false ? false : breakerRules.read(value ?? {}),
+  ),
 });
 
 /**
@@ -101,7 +118,7 @@ export function tool<const P extends ToolParameters = NoParameters>(
   definition: ToolDefinition<P>,
 ): Tool<ToolArguments<P>> {
   const where = nameForErrors(definition);
-  const options = parseOptions(definitionSchema, definition, where, 'ERR_TOOL_DEFINITION');
+  const options = parseOptions(definitionRules, definition, where, 'ERR_TOOL_DEFINITION');
   const { jsonSchema, check } = readParameters(options.parameters ?? NO_PARAMETERS, options.jsonSchema);
   return Object.freeze({
     kind: 'tool',
@@ -114,6 +131,7 @@ export function tool<const P extends ToolParameters = NoParameters>(
     timeoutMs: options.timeoutMs,
     maxRetries: options.maxRetries,
     retryDelayMs: options.retryDelayMs,
+    retryOnTimeout: options.retryOnTimeout,
     fallbackMessage: options.fallbackMessage ?? FALLBACK_MESSAGE,
     hasOwnFallback: options.fallbackMessage !== undefined,
     circuitBreaker: options.circuitBreaker === false ? null : options.circuitBreaker,

@@ -123,7 +123,8 @@ describe('a whole tool call', () => {
       actions: { tellBreaker: () => {}, recordOutput: () => {} },
     });
     const { timeoutMs, maxRetries, retryDelayMs } = parts.weather;
-    const actor = createActor(logic, { clock, input: { ...input, timeoutMs, maxRetries, retryDelayMs } }).start();
+    const limits = { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout: true };
+    const actor = createActor(logic, { clock, input: { ...input, ...limits } }).start();
     return { ...parts, clock, actor };
   }
 

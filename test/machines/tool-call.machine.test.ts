@@ -23,6 +23,7 @@ const input = {
   timeoutMs: 5000,
   maxRetries: 3,
   retryDelayMs: 1000,
+  retryOnTimeout: true,
 };
 const budgetMs = 4 * 5000 + 3 * 1000;
 const hang = () => new Promise<never>(() => {});
@@ -205,6 +206,17 @@ const rows: readonly Row[] = [
     output: 'fallback: timedOut',
     tries: 4,
     code: 'ERR_TOOL_TIMEOUT',
+  },
+  {
+    rule: 'a try that hung is not repeated unless the tool says so',
+    parts: { run: hang },
+    limits: { retryOnTimeout: false },
+    afterMs: 5000,
+    outcome: 'timedOut',
+    output: 'fallback: timedOut',
+    tries: 1,
+    code: 'ERR_TOOL_TIMEOUT',
+    breaker: ['failed'],
   },
   {
     rule: 'no retries means a single try',

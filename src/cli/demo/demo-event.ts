@@ -26,8 +26,11 @@ type Shown = (typeof SHOWN_SESSION_EVENTS)[number];
 export const KILL_PARTS = ['stt', 'tts', 'vad', 'llm', 'turn'] as const;
 export type KillPart = (typeof KILL_PARTS)[number];
 
-/** Latency of one answer; `toolsMs` is the part of `firstAudioMs` that the tools took. */
+/** Latency of one answer: what the session measured, with two shares told apart. */
 export interface AnswerLatency extends TurnLatency {
+  /** The part of `endpointingMs` in which only the transcript was still missing. */
+  readonly transcriptWaitMs: number | null;
+  /** The part of `firstAudioMs` that the tools took. */
   readonly toolsMs: number | null;
 }
 

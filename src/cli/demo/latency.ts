@@ -1,7 +1,16 @@
 // The latency of the answers: mean of each stage, and how a split is written.
+import type { TurnLatency } from '../../index.ts';
 import type { AnswerLatency, MeanLatency } from './demo-event.ts';
 
-const STAGES = ['endpointingMs', 'transcriptionMs', 'firstTokenMs', 'firstAudioMs', 'toolsMs', 'totalMs'] as const;
+const STAGES = [
+  'endpointingMs',
+  'transcriptionMs',
+  'transcriptWaitMs',
+  'firstTokenMs',
+  'firstAudioMs',
+  'toolsMs',
+  'totalMs',
+] as const;
 
 /** Each stage over the turns that had it. */
 export function meanLatency(latencies: readonly AnswerLatency[]): MeanLatency {
@@ -12,6 +21,7 @@ export function meanLatency(latencies: readonly AnswerLatency[]): MeanLatency {
   return {
     endpointingMs: mean('endpointingMs'),
     transcriptionMs: mean('transcriptionMs'),
+    transcriptWaitMs: mean('transcriptWaitMs'),
     firstTokenMs: mean('firstTokenMs'),
     firstAudioMs: mean('firstAudioMs'),
     toolsMs: mean('toolsMs'),
@@ -24,14 +34,14 @@ export interface Stage {
   readonly ms: number;
 }
 
-/**
- * What the total is the sum of, in order of time. Transcription is missing on purpose: it runs while the silence after
- * the voice is waited for.
- */
-export function stagesOf({ endpointingMs, firstTokenMs, firstAudioMs, toolsMs }: AnswerLatency): readonly Stage[] {
+/** What the total is the sum of, in order of time. */
+export function stagesOf(latency: AnswerLatency): readonly Stage[] {
+  const { endpointingMs, transcriptWaitMs, firstTokenMs, firstAudioMs, toolsMs } = latency;
+  const waited = Math.min(transcriptWaitMs ?? 0, endpointingMs ?? 0);
   const tools = Math.min(toolsMs ?? 0, firstAudioMs ?? 0);
   const stages = [
-    { label: 'endpointing', ms: endpointingMs },
+    { label: 'endpointing', ms: endpointingMs === null ? null : endpointingMs - waited },
+    { label: 'transcription', ms: transcriptWaitMs === null ? null : waited },
     { label: 'model', ms: firstTokenMs },
     { label: 'tools', ms: toolsMs === null ? null : tools },
     { label: 'voice', ms: firstAudioMs === null ? null : firstAudioMs - tools },
@@ -39,13 +49,24 @@ export function stagesOf({ endpointingMs, firstTokenMs, firstAudioMs, toolsMs }:
   return stages.flatMap(({ label, ms }) => (ms === null ? [] : [{ label, ms }]));
 }
 
-/** `640 ms = endpointing 512 + model 6 + voice 122 (transcript after 240)`. */
+/** A transcript that came this long before the answer was begun was not what it waited for. */
+const AT_ONCE_MS = 25;
+
+/**
+ * How long only the transcript was waited for.
+ * @param endedAfterMs last voice -> the detector was sure of the end of speech
+ */
+export function transcriptWait({ endpointingMs, transcriptionMs }: TurnLatency, endedAfterMs: number): number | null {
+  if (endpointingMs === null || transcriptionMs === null) return null;
+  const wasLast = endpointingMs - transcriptionMs < AT_ONCE_MS;
+  return wasLast ? Math.max(0, endpointingMs - Math.max(0, endedAfterMs)) : 0;
+}
+
+/** `640 ms = endpointing 512 + transcription 30 + model 6 + voice 92`. */
 export function describeLatency(latency: AnswerLatency): string {
   if (latency.totalMs === null) return 'nothing was heard';
   const parts = stagesOf(latency).map(({ label, ms }) => `${label} ${Math.round(ms)}`);
-  const transcript =
-    latency.transcriptionMs === null ? '' : ` (transcript after ${Math.round(latency.transcriptionMs)})`;
-  return `${Math.round(latency.totalMs)} ms = ${parts.join(' + ')}${transcript}`;
+  return `${Math.round(latency.totalMs)} ms = ${parts.join(' + ')}`;
 }
 
 /** A bar of `width` cells in the proportions of the stages; a stage that took any time has at least a cell. */
@@ -53,11 +74,15 @@ export function latencyBar(latency: AnswerLatency, width: number): string {
   const stages = stagesOf(latency);
   const total = stages.reduce((sum, { ms }) => sum + ms, 0);
   if (total <= 0) return '';
-  const cells = ['█', '▓', '▒', '░'];
   return stages
-    .map(({ label, ms }, i) => {
-      const cell = cells[['endpointing', 'model', 'tools', 'voice'].indexOf(label)] ?? cells[i] ?? '█';
-      return ms < 1 ? '' : cell.repeat(Math.max(1, Math.round((ms / total) * width)));
-    })
+    .map(({ label, ms }) => (ms < 1 ? '' : (CELLS[label] ?? '█').repeat(Math.max(1, Math.round((ms / total) * width)))))
     .join('');
 }
+
+const CELLS: Readonly<Record<string, string>> = {
+  endpointing: '█',
+  transcription: '▓',
+  model: '▒',
+  tools: '░',
+  voice: '▄',
+};

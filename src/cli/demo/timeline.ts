@@ -177,6 +177,7 @@ function heading(
 }
 
 const BAR_CELLS = 40;
+const SUMMARY_CELLS = 17;
 
 function closing(event: DemoEvent & { type: 'summary' }, { paint, width }: Style): readonly string[] {
   const { turns, answered, asScripted, latency, wav, wavDurationMs, aborted } = event;
@@ -184,7 +185,7 @@ function closing(event: DemoEvent & { type: 'summary' }, { paint, width }: Style
   const ms = (value: number | null) => (value === null ? '–' : `${Math.round(value)} ms`);
   const lines: string[] = ['', paint('bold', `${'── Summary '.padEnd(width, '─')}`)];
   const row = (label: string, text: string, ink?: Ink) => {
-    const cells = width < NARROW ? 2 : 15;
+    const cells = width < NARROW ? 2 : SUMMARY_CELLS;
     const wrapped = wrap(text, width - cells).map((line) => (ink === undefined ? line : paint(ink, line)));
     if (width < NARROW) lines.push(label, ...wrapped.map((line) => `  ${line}`));
     else lines.push(...wrapped.map((line, i) => (i === 0 ? label : '').padEnd(cells) + line));
@@ -195,9 +196,8 @@ function closing(event: DemoEvent & { type: 'summary' }, { paint, width }: Style
   if (answered > 0) {
     row('mean latency', `${ms(latency.totalMs)}, from the last voice of the user to the first audio of the agent`);
     const bar = latencyBar(latency, Math.min(BAR_CELLS, width - 20));
-    if (width >= NARROW) lines.push(' '.repeat(15) + paint('blue', bar));
+    if (width >= NARROW) lines.push(' '.repeat(SUMMARY_CELLS) + paint('blue', bar));
     for (const { label, ms: stageMs } of stagesOf(latency)) row(`  ${label}`, `${ms(stageMs)}${WHY[label] ?? ''}`);
-    row('  transcript', `${ms(latency.transcriptionMs)}: speech recognition, at the same time as endpointing`);
   }
   row('recording', `${wav} (${(wavDurationMs / 1000).toFixed(1)} s; left: user, right: agent)`, 'bold');
   return lines;
@@ -205,9 +205,9 @@ function closing(event: DemoEvent & { type: 'summary' }, { paint, width }: Style
 
 /** What each delay is made of. */
 const WHY: Readonly<Record<string, string>> = {
-  endpointing:
-    ': the wait for more words: 500 ms of silence after a whole sentence, 1500 after an unfinished one; an option',
-  model: ': until the first words or tool call of the language model; the embedded one answers from a table',
+  endpointing: ': silence that must pass before a sentence counts as over, longer after an unfinished one; an option',
+  transcription: ': then waiting for the recogniser; most of its work was done during the silence',
+  model: ': until the first words or tool call; the embedded stand-in answers from a table',
   tools: ': in the turns that called one',
-  voice: ': from the first words to the first audio, speech made clause by clause',
+  voice: ': from the first words to the first audio, spoken clause by clause',
 };

@@ -1,5 +1,6 @@
 // Bookkeeping of the demo: which turn of the user was answered, with what, and how long that took.
 import type { AnswerLatency, DemoEvent } from './demo-event.ts';
+import { transcriptWait } from './latency.ts';
 
 export interface ExpectedAnswer {
   readonly calls: readonly { readonly name: string; readonly arguments: { readonly location: string } }[];
@@ -25,6 +26,8 @@ interface OpenTurn {
   calls: { readonly name: string; readonly arguments: string }[];
   toolsFromMs: number | null;
   toolsToMs: number | null;
+  /** From the end of speech, as the session took it, to the beginning of the answer. */
+  sinceEndMs: number;
   /** An answer is being heard, or was. */
   spoken: boolean;
   answered: boolean;
@@ -43,6 +46,7 @@ export class TurnBook {
   /** Which turn of the user each turn of the session answers. */
   readonly #owners = new Map<number, OpenTurn>();
   #running: OpenTurn | undefined;
+  #speechEndedAtMs: number | undefined;
 
   /** The user begins to speak. */
   begin(shows: string, expected: ExpectedAnswer | null): number {
@@ -56,6 +60,7 @@ export class TurnBook {
       calls: [],
       toolsFromMs: null,
       toolsToMs: null,
+      sinceEndMs: 0,
       spoken: false,
       answered: false,
       settled: false,
@@ -97,12 +102,17 @@ export class TurnBook {
   take(event: DemoEvent): void {
     const last = this.#turns.at(-1);
     switch (event.type) {
+      case 'state_changed':
+        if (event.fromState === 'listening') this.#speechEndedAtMs = event.atMs;
+        return;
       case 'stt_result':
         if (event.isFinal) last?.heard.push(event.text);
         return;
       case 'turn_started': {
         if (last !== undefined && !this.#owners.has(event.turn)) this.#owners.set(event.turn, last);
         this.#running = this.#owners.get(event.turn);
+        if (this.#running !== undefined && event.attempt === 1)
+          this.#running.sinceEndMs = event.atMs - (this.#speechEndedAtMs ?? event.atMs);
         return;
       }
       case 'tool_called':
@@ -134,6 +144,7 @@ export class TurnBook {
         const { toolsFromMs, toolsToMs } = turn;
         turn.latency ??= {
           ...latency,
+          transcriptWaitMs: transcriptWait(latency, (latency.endpointingMs ?? 0) - turn.sinceEndMs),
           toolsMs: toolsFromMs === null || toolsToMs === null ? null : toolsToMs - toolsFromMs,
         };
         return;

@@ -1,8 +1,7 @@
 // Brings a session into a LiveKit room; one attempt to join for each `open`, the connection chart does the repeating.
-import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
-import { parseOptions } from '../../options.ts';
+import { fields, having, isFunction, numberFrom, type OptionsOf, parseOptions, textOfLength } from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
@@ -31,14 +30,14 @@ export interface LivekitTransportOptions {
   readonly load?: () => Promise<Rtc>;
 }
 
-const schema = z.strictObject({
-  url: z.string({ error: 'must be a string' }).refine(isServerUrl, 'must be a ws://, wss://, http:// or https:// URL'),
-  token: z.string().min(1, 'must not be empty').optional(),
-  getToken: z.custom<LivekitTransportOptions['getToken']>((value) => typeof value === 'function').optional(),
-  identity: z.string().min(1, 'must not be empty').optional(),
-  joinTimeoutMs: z.number().min(100, 'must be a number >= 100').max(60_000, 'must be at most 60 000').default(4_500),
-  onProblem: z.custom<LivekitTransportOptions['onProblem']>((value) => typeof value === 'function').optional(),
-  load: z.custom<LivekitTransportOptions['load']>((value) => typeof value === 'function').optional(),
+const rules = fields({
+  url: having<string>(isServerUrl, 'must be a ws://, wss://, http:// or https:// URL'),
+  token: textOfLength(1, 100_000).optional(),
+  getToken: having<NonNullable<LivekitTransportOptions['getToken']>>(isFunction, 'must be a function').optional(),
+  identity: textOfLength(1, 1_000).optional(),
+  joinTimeoutMs: numberFrom(100, 60_000, 'must be a number of milliseconds from 100 to 60 000').default(4_500),
+  onProblem: having<NonNullable<LivekitTransportOptions['onProblem']>>(isFunction, 'must be a function').optional(),
+  load: having<NonNullable<LivekitTransportOptions['load']>>(isFunction, 'must be a function').optional(),
 });
 
 /** Largest text that a participant may send. */
@@ -54,14 +53,14 @@ export function livekitTransport(options: LivekitTransportOptions): LivekitTrans
 
 export class LivekitTransport implements Transport {
   readonly label = 'livekit';
-  readonly #options: z.output<typeof schema>;
+  readonly #options: OptionsOf<typeof rules>;
   readonly #listeners = new Set<(connection: RoomConnection) => void>();
   #connection: RoomConnection | null = null;
   /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
   #discarded: Promise<unknown> = Promise.resolve();
 
   constructor(options: LivekitTransportOptions) {
-    this.#options = parseOptions(schema, options, 'livekit');
+    this.#options = parseOptions(rules, options, 'livekit');
     if ((this.#options.token === undefined) === (this.#options.getToken === undefined))
       throw new AgentError('ERR_OPTION', 'livekit is not valid', {
         field: 'token',
@@ -223,6 +222,6 @@ function joinError(error: unknown): AgentError {
   });
 }
 
-function isServerUrl(url: string): boolean {
-  return /^(wss?|https?):$/.test(URL.parse(url)?.protocol ?? '');
+function isServerUrl(url: unknown): boolean {
+  return typeof url === 'string' && /^(wss?|https?):$/.test(URL.parse(url)?.protocol ?? '');
 }

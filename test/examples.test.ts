@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { exampleFiles, ROOT, readText } from './snippets.ts';
+
+/** Stands in for an installed package: its name leads to the sources. */
+const HOOK = `import { registerHooks } from 'node:module';
+const src = ${JSON.stringify(`file://${ROOT}/src/`)};
+registerHooks({ resolve: (name, context, next) => {
+  if (name === 'livekitex-agent') return next(src + 'index.ts', context);
+  if (name.startsWith('livekitex-agent/')) return next(src + name.slice(16) + '/index.ts', context);
+  return next(name, context);
+} });`;
+
+/** Runs an example with an empty model cache and a registry that does not exist: it must need neither. */
+function run(file: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(HOOK)}`, file], {
+      cwd: ROOT,
+      env: {
+        PATH: process.env.PATH,
+        LIVEKITEX_AGENT_CACHE: join(ROOT, 'node_modules/.no-models'),
+        npm_config_registry: 'http://127.0.0.1:9/',
+      },
+      timeout: 60_000,
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Lines that a run of each example must print, in this order. */
+const PRINTS: Readonly<Record<string, readonly string[]>> = {
+  'custom-provider': ['user: hello wonderful world', 'assistant: world wonderful hello', '21 output tokens'],
+  'flaky-jobs': ['24 of 24 parts; the tree ends with shutdown'],
+  'host-machine': ['connecting -> idle', 'responding -> speaking', 'closing -> closed', 'the call ended: served'],
+  'ten-lines': ['agent: It is sunny. It is nine in the evening.'],
+  'test-your-agent': ['passed: a soup please / Your soup is on its way. / no thank you / As you like.'],
+};
+
+test('every example has an expectation', () => {
+  expect(exampleFiles().map((file) => file.replace(/^examples\/|\.ts$/g, ''))).toEqual(Object.keys(PRINTS).sort());
+});
+
+test.concurrent.each(Object.entries(PRINTS))(
+  'examples/%s.ts runs offline and ends by itself',
+  async (name, lines) => {
+    const { code, stdout, stderr } = await run(`examples/${name}.ts`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const printed = stdout.split('\n').filter((line) => lines.includes(line));
+    expect(printed.filter((line, index) => printed.indexOf(line) === index)).toEqual(lines);
+  },
+  60_000,
+);
+
+test('the first lines of the README are the example', () => {
+  const code = readText('examples/ten-lines.ts')
+    .replace(/^\/\/.*\n/, '')
+    .trim();
+  expect(code.split('\n').filter((line) => line !== '')).toHaveLength(10);
+  expect(readText('README.md')).toContain(code);
+});

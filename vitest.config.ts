@@ -35,7 +35,11 @@ export default defineConfig({
         },
         test: {
           name: 'production',
-          include: ['test/supervisor/**/*.test.ts', 'test/machines/**/*.test.ts'],
+          include: [
+            'test/supervisor/**/*.test.ts',
+            'test/machines/**/*.test.ts',
+            'test/runtime/{agent-session-logic,inspect}.test.ts',
+          ],
           env: { XSTATE_BUILD: 'production' },
           server: { deps: { inline: [/xstate/] } },
         },

@@ -123,6 +123,7 @@ export function pipelineSettingsOf({ deadlines: d }: SessionOptions): PipelineSe
     progressMs: Math.round(d.transcriptionMs * 0.4),
     patienceMs: Math.round(d.transcriptionMs * 0.2),
     backoffMs: 50,
-    maxBackoffMs: 5_000,
+    // In-process and cheap, and an engine that is back must hear of an utterance before its deadline passes.
+    maxBackoffMs: 1_000,
   };
 }

@@ -1,5 +1,4 @@
 // Crashes one part of a live call on purpose, and tells who started it again and after how long.
-import type { AnyActorRef } from 'xstate';
 import type { Llm, Runtime } from '../../index.ts';
 import type { Report } from '../../supervisor/index.ts';
 import { crash } from '../../testing/index.ts';
@@ -11,6 +10,8 @@ const VICTIM_TURN = 2;
 const INTO_SPEECH_MS = 900;
 /** A request to the model that is under way: a remote model would take longer. */
 const INTO_REQUEST_MS = 30;
+
+type ActorRef = ReturnType<Runtime['registry']['whereis']>;
 
 export interface KillerOptions {
   readonly part: KillPart;
@@ -117,8 +118,8 @@ export class Killer {
 }
 
 /** The only actor that a turn keeps is its request to the model. */
-function childOf(turn: AnyActorRef | undefined): AnyActorRef | undefined {
-  const children: Record<string, AnyActorRef | undefined> = turn?.getSnapshot().children ?? {};
+function childOf(turn: ActorRef): ActorRef {
+  const children: Record<string, ActorRef> = turn?.getSnapshot().children ?? {};
   return Object.values(children)[0];
 }
 

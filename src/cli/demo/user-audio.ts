@@ -1,5 +1,7 @@
 // The user of the demo: a script spoken by a second voice, or any WAV file.
-import { open, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { readWav } from '../../audio/wav.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import { flitePool, pooledSpeaker } from '../../providers/local/flite-speaker.ts';
@@ -44,12 +46,15 @@ export async function recordedUser(path: string): Promise<DemoUser> {
 }
 
 /**
- * Opens the file of the recording now: a call of a minute must not end with "permission denied".
+ * Looks now whether the recording can be stored: a call of a minute must not end with "permission denied".
  * @throws AgentError `ERR_USAGE`
  */
 export async function checkWritable(path: string): Promise<void> {
+  const file = resolve(path);
   try {
-    await (await open(path, 'a')).close();
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isDirectory() === true) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    await access(found === undefined ? dirname(file) : file, constants.W_OK);
   } catch (error) {
     throw new AgentError('ERR_USAGE', `${path} cannot be written: ${reasonOf(error)}`, {
       field: '--out',

@@ -1,0 +1,72 @@
+// What a session leaves behind when it is over: nothing. Heap is measured by a bench; here everything that can be counted.
+import { expect, test } from 'vitest';
+import type { AnyActorRef } from 'xstate';
+import { crash, startTestCall, type TestCall } from '../../src/testing/index.ts';
+import { LoopbackUser } from '../../src/testing/loopback-user.ts';
+
+const SESSIONS = 200;
+
+/** Actors below `ref` that are alive. */
+function actorsBelow(ref: AnyActorRef): number {
+  const children = (ref.getSnapshot() as { children?: Record<string, AnyActorRef> }).children ?? {}; // actors and charts
+  return Object.values(children).reduce((sum, child) => sum + 1 + actorsBelow(child), 0);
+}
+
+function counts({ runtime, clock, session }: TestCall) {
+  return {
+    actors: actorsBelow(runtime.actor),
+    names: runtime.registry.size,
+    timers: clock.pendingTimers,
+    sessions: runtime.sessions.length,
+    sessionsOfTheAgent: session.agent.sessions.length,
+  };
+}
+
+/** A session on the runtime of `call` that has one turn; `end` says how it is over. */
+async function oneTurn(call: TestCall, end: (user: LoopbackUser) => Promise<void>): Promise<void> {
+  const user = new LoopbackUser({ clock: call.clock, frameMs: 100, trailingSilenceMs: 700 });
+  const { agent } = call.session;
+  const session = call.runtime.createSession({ agent, transport: user.transport });
+  await Promise.all([session.start(), call.clock.settle()]);
+  session.sendText('Hello');
+  user.speak('', { durationMs: 200 });
+  await call.clock.advance(3_000);
+  expect(session.history).toHaveLength(2);
+  await end(user);
+  await call.clock.advance(2_000);
+  await session.whenStopped;
+  expect(user.transport.isOpen).toBe(false);
+}
+
+test(`${SESSIONS} sessions of one turn each leave no actor, name, timer or session behind`, async () => {
+  const call = await startTestCall({ answers: { Hello: { text: 'Hi.' } } });
+  call.user.type('Hello');
+  await call.until(30_000);
+  const before = counts(call);
+  for (let i = 0; i < SESSIONS; i++) await oneTurn(call, async (user) => user.hangUp());
+  await call.clock.advance(60_000);
+  expect(counts(call)).toEqual(before);
+  await call.end();
+  expect(counts(call)).toEqual({ actors: 0, names: 0, timers: 0, sessions: 0, sessionsOfTheAgent: 0 });
+});
+
+test(`${SESSIONS} sessions that crash for good leave nothing behind and do not touch their neighbour`, async () => {
+  const call = await startTestCall({ answers: { Hello: { text: 'Hi.' } } });
+  call.user.type('Hello');
+  await call.until(30_000);
+  const before = counts(call);
+  const events = call.log.length;
+  for (let i = 0; i < SESSIONS; i++)
+    await oneTurn(call, async () => {
+      for (let times = 0; times < 4; times++) {
+        const name = call.runtime.sessions.at(-1)?.sessionId;
+        if (call.runtime.sessions.length > 1) crash(call.runtime.registry.whereis(`${name}/session`));
+        await call.clock.settle();
+      }
+    });
+  await call.clock.advance(60_000);
+  expect(counts(call)).toEqual(before);
+  expect(call.log.length).toBe(events);
+  expect(call.session.state).toBe('idle');
+  await call.end();
+});

@@ -11,7 +11,13 @@ export {
   type WorkerOptions,
 } from './define-worker.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
-export { JobContext, type JobContextOptions, type ParticipantEntry, type ShutdownCallback } from './job-context.ts';
+export {
+  JobContext,
+  type JobContextOptions,
+  type JobSessionOptions,
+  type ParticipantEntry,
+  type ShutdownCallback,
+} from './job-context.ts';
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';

@@ -3,13 +3,20 @@ import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
 import type { Runtime, SessionStartOptions } from '../runtime/create-runtime.ts';
+import { attachRoomIo, LivekitTransport } from '../transports/livekit/index.ts';
 import type { JobInfo, JobParticipant } from './job-info.ts';
+import { jobRoom } from './job-room.ts';
 import type { Logger } from './logger.ts';
 import type { AssignedJob, Presence } from './runner.ts';
 
 /** Gets the reason why the job ends. */
 export type ShutdownCallback = (reason: string) => unknown;
 export type ParticipantEntry = (job: JobContext, participant: JobParticipant) => unknown;
+
+export type JobSessionOptions = Omit<SessionStartOptions, 'transport'> & {
+  /** Default: the room of the job. */
+  readonly transport?: SessionStartOptions['transport'];
+};
 
 export interface NamedCallback {
   readonly name: string;
@@ -107,11 +114,15 @@ export class JobContext {
     this.#options.onHold(Promise.resolve(held));
   }
 
-  /** Starts a session in this process. The job lives at least as long, and the session is closed when the job ends. */
-  async startSession(options: SessionStartOptions): Promise<AgentSession> {
+  /**
+   * Starts a session in this process, in the room of the job unless a transport is given. The job lives at least as
+   * long, and the session is closed when the job ends.
+   */
+  async startSession({ transport = jobRoom(this), ...options }: JobSessionOptions): Promise<AgentSession> {
     this.signal.throwIfAborted();
-    const session = this.runtime.createSession(options);
+    const session = this.runtime.createSession({ ...options, transport });
     this.log.info({ sessionId: session.sessionId }, 'session starting');
+    if (transport instanceof LivekitTransport) attachRoomIo(session, transport);
     const stopped = new Promise<void>((resolve) => {
       session.on('session_stopped', ({ reason }) => {
         this.log.info({ sessionId: session.sessionId, reason }, 'session stopped');

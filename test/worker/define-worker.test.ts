@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { agentUrl } from '../../src/worker/agent-socket.ts';
+import { resolveConnection } from '../../src/worker/connection-options.ts';
+import { defineWorker } from '../../src/worker/define-worker.ts';
+import { loadOf, toldLoad } from '../../src/worker/load.ts';
+import { pinoLogger } from '../../src/worker/logger.ts';
+
+const entry = () => {};
+
+test.each([
+  [{}, 'entry'],
+  [{ entry: 'x' }, 'entry'],
+  [{ entry, agentName: 'x'.repeat(129) }, 'agentName'],
+  [{ entry, agentName: 'a\nb' }, 'agentName'],
+  [{ entry, kinds: [] }, 'kinds'],
+  [{ entry, kinds: ['room', 'room'] }, 'kinds'],
+  [{ entry, kinds: ['lobby'] }, 'kinds.0'],
+  [{ entry, maxJobs: -1 }, 'maxJobs'],
+  [{ entry, maxJobs: 1.5 }, 'maxJobs'],
+  [{ entry, deployment: 'a_b' }, 'deployment'],
+  [{ entry, deployment: 'ä'.repeat(33) }, 'deployment'],
+  [{ entry, filterTimeoutMs: 2_001 }, 'filterTimeoutMs'],
+  [{ entry, shutdownTimeoutMs: Number.NaN }, 'shutdownTimeoutMs'],
+  [{ entry, agentname: 'x' }, 'worker'],
+])('defineWorker(%j) names %s', (options, field) => {
+  expect(() => defineWorker(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
+});
+
+describe('the connection', () => {
+  const env = { LIVEKIT_URL: 'wss://a.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
+
+  test('comes from the environment where no option is given', () => {
+    expect(resolveConnection({ url: 'ws://b.test' }, env)).toEqual({ url: 'ws://b.test', apiKey: 'k', apiSecret: 's' });
+  });
+
+  test.each([
+    [{}, { ...env, LIVEKIT_URL: undefined }, 'url'],
+    [{ url: 'lk.test' }, env, 'url'],
+    [{ url: 'ftp://lk.test' }, env, 'url'],
+    [{ url: 'wss://user:pass@lk.test' }, env, 'url'],
+    [{}, { ...env, LIVEKIT_API_KEY: '' }, 'apiKey'],
+    [{}, { ...env, LIVEKIT_API_SECRET: undefined }, 'apiSecret'],
+  ])('%j is refused', (options, given, field) => {
+    expect(() => resolveConnection(options, given)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
+  });
+
+  test.each([
+    ['https://h.test', 'wss://h.test/agent'],
+    ['http://h.test:7880/', 'ws://h.test:7880/agent'],
+    ['wss://h.test/base/', 'wss://h.test/base/agent'],
+  ])('the agent endpoint of %s is %s', (server, endpoint) => expect(agentUrl(server)).toBe(endpoint));
+});
+
+describe('load', () => {
+  test.each([
+    [{ cpu: 0.2, running: 1, reserved: 1, maxJobs: 10 }, 0.2],
+    [{ cpu: 0.1, running: 3, reserved: 2, maxJobs: 10 }, 0.5],
+    [{ cpu: 0, running: 0, reserved: 0, maxJobs: 0 }, 1],
+    [{ cpu: Number.NaN, running: 0, reserved: 0, maxJobs: 5 }, 0],
+    [{ cpu: 7, running: 0, reserved: 0, maxJobs: 5 }, 1],
+  ])('of %j is %d', (levels, load) => expect(loadOf(levels)).toBe(load));
+
+  test('full use tells the target of the server, a closed worker 1', () => {
+    expect([toldLoad(1, true), toldLoad(0.5, true), toldLoad(0, false)]).toEqual([0.7, 0.35, 1]);
+  });
+});
+
+test('a secret that slips into a line is blanked', () => {
+  const lines: string[] = [];
+  const logger = pinoLogger({ write: (line) => lines.push(line) });
+  logger.child({ token: 'abc-secret' }).info({ jobId: 'AJ_1', job: { apiSecret: 'abc-secret' } }, 'hello');
+  expect(lines[0]).toContain('AJ_1');
+  expect(lines[0]).not.toContain('abc-secret');
+});

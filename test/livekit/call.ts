@@ -2,7 +2,7 @@
 import { inject } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
-import { createRuntime, type Runtime } from '../../src/runtime/create-runtime.ts';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../../src/runtime/create-runtime.ts';
 import type { SessionOptionsInput } from '../../src/runtime/session-options.ts';
 import type { ScriptedAnswer } from '../../src/testing/scripted-llm.ts';
 import { attachRoomIo, type LivekitTransport, livekitTransport } from '../../src/transports/livekit/index.ts';
@@ -12,20 +12,26 @@ import { toneProviders } from './tone-providers.ts';
 
 let count = 0;
 
-export interface LiveCall {
+export interface LiveAgent {
   readonly room: string;
   readonly runtime: Runtime;
   readonly session: AgentSession;
   readonly transport: LivekitTransport;
-  readonly user: RemoteUser;
   readonly problems: readonly { readonly where: string; readonly error: unknown }[];
   /** Events of the session, by name. */
   readonly log: readonly { readonly name: string; readonly event: object }[];
   end(): Promise<void>;
 }
 
-export interface LiveCallOptions {
+export interface LiveCall extends LiveAgent {
+  readonly user: RemoteUser;
+}
+
+export interface LiveAgentOptions {
+  /** What the model says. Default: six words. */
   readonly answer?: (text: string) => ScriptedAnswer;
+  /** Default: tones. */
+  readonly providers?: RuntimeOptions['providers'];
   readonly options?: SessionOptionsInput;
   /** Where the agent finds the server, when not where the user does. */
   readonly url?: string;
@@ -34,13 +40,18 @@ export interface LiveCallOptions {
 /** Six words are 1.8 s of sound. */
 export const ANSWER = 'one two three four five six';
 
-export async function startLiveCall({ answer, options = {}, url }: LiveCallOptions = {}): Promise<LiveCall> {
+/** An agent for a room of its own; its session is not started. */
+export async function prepareAgent({
+  answer,
+  providers,
+  options = {},
+  url,
+}: LiveAgentOptions = {}): Promise<LiveAgent> {
   const access = inject('livekit');
   const room = `room-${process.pid}-${++count}`;
-  const user = new RemoteUser();
   const problems: { where: string; error: unknown }[] = [];
   const runtime = createRuntime({
-    providers: toneProviders(answer ?? (() => ({ text: ANSWER, firstTokenMs: 0, durationMs: 0 }))),
+    providers: providers ?? toneProviders(answer ?? (() => ({ text: ANSWER, firstTokenMs: 0, durationMs: 0 }))),
     onProblem: (problem) => problems.push(problem),
   });
   const transport = livekitTransport({
@@ -56,20 +67,33 @@ export async function startLiveCall({ answer, options = {}, url }: LiveCallOptio
   const log: { name: string; event: object }[] = [];
   session.onAny((name, event) => log.push({ name, event }));
   attachRoomIo(session, transport);
-  await user.join(access.url, await tokenFor(access, { identity: 'user', room }));
-  await session.start();
-  await user.until(({ type }) => type === 'track', { what: 'the track of the agent' });
   return {
     room,
     runtime,
     session,
     transport,
-    user,
     problems,
     log,
     end: async () => {
       await runtime.close();
       await transport.close();
+    },
+  };
+}
+
+/** An agent and a user in one room, each hearing the other. */
+export async function startLiveCall(options: LiveAgentOptions = {}): Promise<LiveCall> {
+  const access = inject('livekit');
+  const agent = await prepareAgent(options);
+  const user = new RemoteUser();
+  await user.join(access.url, await tokenFor(access, { identity: 'user', room: agent.room }));
+  await agent.session.start();
+  await user.until(({ type }) => type === 'track', { what: 'the track of the agent' });
+  return {
+    ...agent,
+    user,
+    end: async () => {
+      await agent.end();
       await user.end();
     },
   };

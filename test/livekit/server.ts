@@ -33,8 +33,9 @@ export function serverProgram(): string {
     mkdirSync(folder, { recursive: true });
     const target = `github.com/livekit/livekit-server/cmd/server@${VERSION}`;
     console.log(`building livekit-server ${VERSION} into ${folder}; this takes some minutes, once`);
+    // Low priority: it takes every core there is. The usual place of Go is looked in even when PATH does not name it.
     execFileSync('nice', ['-n', '19', 'go', 'install', target], {
-      env: { ...process.env, GOBIN: folder },
+      env: { ...process.env, GOBIN: folder, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/local/go/bin` },
       stdio: 'inherit',
     });
   }

@@ -1,4 +1,6 @@
 // The native side of rtc-node without a room: each rule that the adapter relies on or guards against.
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, type Room } from '@livekit/rtc-node';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -118,6 +120,25 @@ describe('the library as it is', () => {
     expect(queued).toBeGreaterThan(15);
     await reader.cancel();
     await end();
+  });
+
+  test('keeps a process alive for ever, until it is disposed of', async () => {
+    const run = (...args: string[]) => {
+      const file = fileURLToPath(new URL('./rtc-process.ts', import.meta.url));
+      const child = spawn(process.execPath, [file, ...args], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, NODE_ENV: 'production' },
+      });
+      const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+      return { child, exited };
+    };
+    const kept = run();
+    const freed = run('dispose');
+    expect(await freed.exited).toBe(0);
+    // By now the other one, which began at the same time, would have ended too.
+    expect(kept.child.exitCode).toBeNull();
+    kept.child.kill('SIGKILL');
+    await kept.exited;
   });
 
   test('is refused in a second thread, where it would take the answers of the first', async () => {

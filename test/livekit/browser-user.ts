@@ -1,0 +1,117 @@
+// A person with a browser: headless Chromium, the official client library, a WAV file as microphone.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { FrameConverter } from '../../src/audio/frame-converter.ts';
+import { writeWav } from '../../src/audio/wav-writer.ts';
+import { speakToPcm } from '../../src/providers/local/speak-to-pcm.ts';
+
+/** What the page saw; the same object lives in the page. */
+export interface Seen {
+  readonly states: readonly string[];
+  readonly transcripts: Readonly<
+    Record<string, { readonly identity: string; readonly text: string; readonly isFinal: boolean }>
+  >;
+  readonly loudest: number;
+  readonly isLoud: boolean;
+  readonly sounds: readonly { readonly on: boolean; readonly atMs: number }[];
+  readonly left: number | string | null;
+}
+
+export interface BrowserUser {
+  /** What the page threw or logged as an error. */
+  readonly errors: readonly string[];
+  seen(): Promise<Seen>;
+  /** Waits for an expression over `seen`, in the page. */
+  until(expression: string, limitMs?: number): Promise<Seen>;
+  /** Runs in the page. */
+  run(expression: string): Promise<unknown>;
+  end(): Promise<void>;
+}
+
+const RATE = 48_000;
+
+/** The browser of the machine. Debian and Ubuntu call it chromium. */
+function browserPath(): string {
+  const places = [
+    process.env.CHROMIUM_PATH ?? '',
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ];
+  const found = places.find((path) => path !== '' && existsSync(path));
+  if (found === undefined) throw new Error('no Chromium: install the package chromium, or set CHROMIUM_PATH');
+  return found;
+}
+
+/** Says, in a synthetic voice through the microphone, text and pauses in order. The microphone is silent afterwards. */
+export async function browserUser(
+  url: string,
+  token: string,
+  says: readonly (string | { readonly pauseMs: number })[],
+): Promise<BrowserUser> {
+  const folder = await mkdtemp(join(tmpdir(), 'livekitex-browser-'));
+  const microphone = join(folder, 'microphone.wav');
+  const converter = new FrameConverter({ sampleRateHz: RATE });
+  const frames = (await speakToPcm(says)).map((frame) => converter.convert(frame).samples);
+  const samples = new Int16Array(frames.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    samples.set(frame, at);
+    at += frame.length;
+  }
+  await writeFile(microphone, writeWav({ samples, sampleRateHz: RATE, channels: 1 }));
+  const page = readFileSync(new URL('./browser-page.html', import.meta.url));
+  const client = readFileSync(createRequire(import.meta.url).resolve('livekit-client')); // the UMD build
+  const server = createServer(({ url: path }, response) => {
+    const isClient = path === '/livekit-client.js';
+    response.setHeader('content-type', isClient ? 'text/javascript' : 'text/html').end(isClient ? client : page);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const browser = await chromium.launch({
+    executablePath: browserPath(),
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-audio-capture=${microphone}%noloop`,
+      '--autoplay-policy=no-user-gesture-required',
+    ],
+  });
+  const tab = await browser.newPage();
+  const errors: string[] = [];
+  tab.on('pageerror', (error) => errors.push(String(error)));
+  await tab.goto(`http://127.0.0.1:${port}/`);
+  await tab.evaluate(`join(${JSON.stringify(url)}, ${JSON.stringify(token)})`);
+  const seen = async () => (await tab.evaluate('seen')) as Seen; // made by the page
+  return {
+    errors,
+    seen,
+    until: async (expression, limitMs = 20_000) => {
+      try {
+        await tab.waitForFunction(expression, undefined, { timeout: limitMs, polling: 50 });
+      } catch {
+        throw new Error(`the page did not see ${expression}: ${JSON.stringify(await seen())}`);
+      }
+      return seen();
+    },
+    run: (expression) => tab.evaluate(expression),
+    end: async () => {
+      await browser.close();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

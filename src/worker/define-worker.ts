@@ -106,10 +106,18 @@ const schema = z.strictObject({
   drainTimeoutMs: ms(0, 86_400_000, 3_600_000),
 });
 
+const BRAND = Symbol.for('livekitex-agent.worker');
+
 /** The options of a worker, checked, with their defaults. Made by {@link defineWorker}. */
 export type WorkerDefinition = Readonly<z.output<typeof schema>>;
 
 /** @throws AgentError `ERR_OPTION` */
 export function defineWorker(options: WorkerOptions): WorkerDefinition {
-  return Object.freeze(parseOptions(schema, options, 'worker'));
+  const definition = parseOptions(schema, options, 'worker');
+  return Object.freeze(Object.defineProperty(definition, BRAND, { value: true }));
+}
+
+/** Was this made by {@link defineWorker}, also by that of another copy of this package? */
+export function isWorker(value: unknown): value is WorkerDefinition {
+  return typeof value === 'object' && value !== null && BRAND in value;
 }

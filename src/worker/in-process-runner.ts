@@ -6,7 +6,7 @@ import { createRuntime, type Runtime } from '../runtime/create-runtime.ts';
 import type { WorkerDefinition } from './define-worker.ts';
 import { EntryRun } from './job-run.ts';
 import type { Logger } from './logger.ts';
-import type { AssignedJob, JobRun, JobRunner, RunReport } from './runner.ts';
+import type { AssignedJob, JobRun, JobRunner, RunningSession, RunReport } from './runner.ts';
 
 export interface InProcessRunnerOptions {
   readonly definition: WorkerDefinition;
@@ -76,6 +76,15 @@ export class InProcessRunner implements JobRunner {
     });
     run.start();
     return run;
+  }
+
+  sessions(): readonly RunningSession[] {
+    return (this.#runtime?.sessions ?? []).map(({ sessionId, agent, state, usage }) => ({
+      sessionId,
+      agentId: agent.agentId,
+      state,
+      ...usage,
+    }));
   }
 
   async close(): Promise<void> {

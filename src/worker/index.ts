@@ -4,12 +4,14 @@ export type { ConnectionOptions } from './connection-options.ts';
 export {
   defineWorker,
   type Entry,
+  isWorker,
   type JobDecision,
   type Prewarm,
   type RequestFilter,
   type WorkerDefinition,
   type WorkerOptions,
 } from './define-worker.ts';
+export { HealthServer, type HealthServerOptions, type HealthSource, type KnownTool } from './health/health-server.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
 export {
   JobContext,
@@ -21,7 +23,7 @@ export {
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
-export type { AssignedJob, CallbackResult, JobRun, JobRunner, Presence, RunReport } from './runner.ts';
+export type { AssignedJob, CallbackResult, JobRun, JobRunner, Presence, RunningSession, RunReport } from './runner.ts';
 export {
   type JobStatus,
   type RegistrationStatus,

@@ -37,6 +37,16 @@ export interface JobRun {
   presence(): { readonly state: Presence; readonly sinceMs: number };
 }
 
+/** A session as monitoring sees it: no words of it. */
+export interface RunningSession {
+  readonly sessionId: string;
+  readonly agentId: string;
+  readonly state: string;
+  readonly modelCalls: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
 export interface JobRunner {
   /** Makes the runner ready for its first job, prewarming included. */
   open(): Promise<void>;
@@ -44,6 +54,8 @@ export interface JobRunner {
   freeSlots(): number;
   /** Never throws; what goes wrong is reported. Reports may come before this returns. */
   start(job: AssignedJob, report: (report: RunReport) => void): JobRun;
+  /** The sessions of its jobs. */
+  sessions(): readonly RunningSession[];
   /** Idempotent. Jobs have ended before. */
   close(): Promise<void>;
 }

@@ -20,7 +20,7 @@ import { InProcessRunner } from './in-process-runner.ts';
 import type { JobKind } from './job-info.ts';
 import { type CpuMeter, machineCpu } from './load.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import type { JobRunner } from './runner.ts';
+import type { JobRunner, RunningSession } from './runner.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { workerTree } from './worker-tree.ts';
 import { openWebSocket } from './ws-socket.ts';
@@ -191,6 +191,10 @@ export class WorkerManager {
       load: this.#scope.load(),
       totals: { ...totals },
     };
+  }
+
+  get sessions(): readonly RunningSession[] {
+    return this.runner.sessions();
   }
 
   async #open(): Promise<void> {

@@ -1,0 +1,37 @@
+// How late the event loop of this process is: the one number that shows that a process does too much.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+export interface LagReading {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+const RESOLUTION_MS = 10;
+
+export class LoopLag {
+  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+
+  start(): void {
+    this.#histogram.enable();
+  }
+
+  stop(): void {
+    this.#histogram.disable();
+  }
+
+  /** Since the last reset. What the sampling itself waits is taken off. */
+  read(): LagReading {
+    const { count } = this.#histogram;
+    const ms = (nanos: number) => (count === 0 ? 0 : Math.max(0, Math.round(nanos / 1e4) / 100 - RESOLUTION_MS));
+    return {
+      p50Ms: ms(this.#histogram.percentile(50)),
+      p99Ms: ms(this.#histogram.percentile(99)),
+      maxMs: ms(this.#histogram.max),
+    };
+  }
+
+  reset(): void {
+    this.#histogram.reset();
+  }
+}

@@ -1,0 +1,65 @@
+// What Prometheus reads: the process as prom-client measures it, and the worker as it is at the moment of the scrape.
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { WorkerState } from '../worker-manager.ts';
+import type { HealthSource } from './health-server.ts';
+
+const STATES: readonly WorkerState[] = [
+  'idle',
+  'connecting',
+  'registering',
+  'available',
+  'full',
+  'draining',
+  'stopped',
+];
+const PREFIX = 'livekitex_agent_';
+
+/** A registry of its own, so that an application's metrics and those of a second worker never clash. */
+export function workerMetrics(source: HealthSource): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  new Gauge({
+    name: `${PREFIX}worker_state`,
+    help: '1 for the state the worker is in, 0 for the others.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { state } = source.status;
+      for (const each of STATES) this.set({ state: each }, each === state ? 1 : 0);
+    },
+  });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('worker_load', 'Share of the capacity in use, 0 to 1.', () => source.status.load);
+  gauge('jobs', 'Jobs that hold a slot.', () => source.status.jobs.length);
+  gauge('jobs_max', 'Jobs this worker takes at most.', () => source.status.maxJobs);
+  gauge('sessions', 'Running sessions.', () => source.sessions.length);
+  new Counter({
+    name: `${PREFIX}jobs_total`,
+    help: 'Jobs that ended, by outcome.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(source.status.totals)) this.inc({ outcome }, count);
+    },
+  });
+  new Counter({
+    name: `${PREFIX}registrations_total`,
+    help: 'Registrations at the server.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(source.status.registrations.reduce((sum, each) => sum + each.registrations, 0));
+    },
+  });
+  return registry;
+}

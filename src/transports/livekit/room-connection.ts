@@ -57,7 +57,13 @@ export class RoomConnection implements TransportConnection {
     this.#onProblem = onProblem;
     const source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
     this.#track = rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
-    this.sink = new RoomSpeaker({ rtc, source, clock: open.clock, sampleRateHz: SPEAKER_RATE_HZ });
+    this.sink = new RoomSpeaker({
+      rtc,
+      source,
+      clock: open.clock,
+      sampleRateHz: SPEAKER_RATE_HZ,
+      onStuck: () => this.#giveUp('the room takes no audio any more'),
+    });
     this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
     this.#listen();
@@ -104,7 +110,7 @@ export class RoomConnection implements TransportConnection {
   async #leave(): Promise<void> {
     this.#isOpen = false;
     this.sink.close();
-    this.#stopReading?.();
+    this.#stopHearing();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
       const sid = this.#publication?.sid;
@@ -209,15 +215,21 @@ export class RoomConnection implements TransportConnection {
   }
 
   #lose(why: number): void {
-    const wasOpen = this.#isOpen;
-    this.#isOpen = false;
-    this.sink.close();
-    this.#stopHearing();
-    if (!wasOpen || this.#leaving !== null) return;
     const reason = endOfAgent(this.#rtc, why);
-    if (reason !== null) this.#open.onEvent({ type: 'closed', reason });
-    else this.#open.onEvent({ type: 'lost', reason: `the room was lost (reason ${why})` });
+    if (reason === null) {
+      this.#giveUp(`the room was lost (reason ${why})`);
+      return;
+    }
+    const wasOpen = this.#isOpen;
     void this.close();
+    if (wasOpen) this.#open.onEvent({ type: 'closed', reason });
+  }
+
+  /** The call goes on in a room joined anew. */
+  #giveUp(reason: string): void {
+    const wasOpen = this.#isOpen;
+    void this.close();
+    if (wasOpen) this.#open.onEvent({ type: 'lost', reason });
   }
 
   async #readText(reader: RtcTextReader, identity: string): Promise<void> {

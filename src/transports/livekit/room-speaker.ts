@@ -13,6 +13,11 @@ const LONGEST_PIECE_MS = 100;
 const SHORTEST_PIECE_MS = 40;
 /** When the room has only this much left, even a short piece goes out. */
 const LOW_WATER_MS = 60;
+/**
+ * A piece is taken when the queue has room, which is at most its length away; longer than this, and the native side hangs.
+ * Shorter than a reply that makes no progress is waited for, so that the apology is spoken in a room joined anew.
+ */
+const STUCK_MS = 2_500;
 /** Must be a multiple of 10: anything else aborts the process. */
 export const SOURCE_QUEUE_MS = 200;
 
@@ -21,6 +26,8 @@ export interface RoomSpeakerOptions {
   readonly source: RtcSource;
   readonly clock: Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>;
   readonly sampleRateHz: number;
+  /** Told once, when the native side does not take a piece any more: nothing will be heard through this source again. */
+  onStuck?(): void;
 }
 
 interface Piece {
@@ -43,13 +50,17 @@ export class RoomSpeaker implements AudioSink {
   #playedBefore = 0;
   #endMs = Number.NEGATIVE_INFINITY;
   #ended = false;
-  #inFlight = false;
+  readonly #onStuck: (() => void) | undefined;
+  /** When the piece in flight was handed over. */
+  #inFlightSinceMs: number | null = null;
+  #isStuck = false;
   #scheduled = false;
   #isHeld = false;
   #isClosed = false;
   #timer: unknown;
 
-  constructor({ rtc, source, clock, sampleRateHz }: RoomSpeakerOptions) {
+  constructor({ rtc, source, clock, sampleRateHz, onStuck }: RoomSpeakerOptions) {
+    this.#onStuck = onStuck;
     this.#rtc = rtc;
     this.#source = source;
     this.#clock = clock;
@@ -127,7 +138,11 @@ export class RoomSpeaker implements AudioSink {
   }
 
   #pump(): void {
-    if (this.#inFlight || this.#isHeld || this.#isClosed) return;
+    if (this.#isClosed || this.#isHeld) return;
+    if (this.#inFlightSinceMs !== null) {
+      this.#lookWhetherStuck(this.#inFlightSinceMs);
+      return;
+    }
     this.#disarm();
     const step = (this.sampleRateHz * STEP_MS) / 1000;
     const whole = Math.floor(this.#queue.length / step) * step;
@@ -151,15 +166,22 @@ export class RoomSpeaker implements AudioSink {
     this.#pieces.push({ startMs, endMs: this.#endMs, samples });
     this.#counters.pieces++;
     this.#counters.padded += count - samples;
-    this.#inFlight = true;
+    this.#inFlightSinceMs = this.#clock.now();
     try {
       await this.#source.captureFrame(new this.#rtc.AudioFrame(pcm, this.sampleRateHz, 1, count));
     } catch {
       // Lost, but it passes in real time like one that was played: the reply goes on with the next piece.
       this.#counters.refused++;
     }
-    this.#inFlight = false;
+    this.#inFlightSinceMs = null;
     this.#pump();
+  }
+
+  /** Looked at when something new is to be said, so that no timer runs for every piece. */
+  #lookWhetherStuck(sinceMs: number): void {
+    if (this.#isStuck || this.#clock.now() - sinceMs < STUCK_MS) return;
+    this.#isStuck = true;
+    this.#onStuck?.();
   }
 
   #arm(delayMs: number): void {

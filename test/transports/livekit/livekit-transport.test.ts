@@ -311,6 +311,19 @@ describe('the end', () => {
     expect(world.rooms).toHaveLength(2);
   });
 
+  test('by a native side that takes no audio any more is told as lost too', async () => {
+    const { clock, world, open, events } = start();
+    const { sink } = await open();
+    world.source.isBlocking = true;
+    const say = () => sink.write({ samples: new Int16Array(2_400), sampleRateHz: 24_000, channels: 1 });
+    say();
+    await clock.advance(3_000);
+    say();
+    await clock.settle();
+    expect(events).toEqual([{ type: 'lost', reason: 'the room takes no audio any more' }]);
+    expect((await open()).isOpen).toBe(true);
+  });
+
   test('while the library reconnects nothing is handed over; afterwards the rest is', async () => {
     const { clock, world, open } = start();
     const { sink } = await open();

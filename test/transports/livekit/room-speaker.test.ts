@@ -105,6 +105,26 @@ describe('the pump', () => {
     expect(speaker.playedSamples()).toBe(200 * perMs);
   });
 
+  test('tells once that the native side hangs, when something new is to be said', async () => {
+    const clock = new VirtualClock();
+    const source = new FakeSource();
+    let told = 0;
+    const rtc = { AudioFrame: FakeFrame };
+    const speaker = new RoomSpeaker({ rtc, source, clock, sampleRateHz: RATE, onStuck: () => told++ });
+    const say = async (afterMs: number) => {
+      await clock.advance(afterMs);
+      speaker.write({ samples: new Int16Array(2_400), sampleRateHz: RATE, channels: 1 });
+      await clock.settle();
+    };
+    source.isBlocking = true;
+    await say(0);
+    await say(2_499);
+    expect(told).toBe(0);
+    await say(1);
+    await say(1_000);
+    expect(told).toBe(1);
+  });
+
   test('hands nothing over while held', async () => {
     const { clock, source, speaker, write } = start();
     speaker.hold(true);

@@ -14,6 +14,7 @@ Usage: livekitex-agent COMMAND [OPTIONS]
 
 Commands:
   demo            ${DEMO_COMMAND.summary.split('\n')[0]}
+  start           Runs a worker that LiveKit dispatches calls to.
   models pull     ${MODELS_COMMANDS.pull.summary}
   models list     ${MODELS_COMMANDS.list.summary}
   models verify   Checks the speech models against their checksums.
@@ -40,10 +41,17 @@ async function run(argv: readonly string[], io: CommandIo): Promise<number> {
       io.stdout.write(helpOf(DEMO_COMMAND, 'livekitex-agent demo [OPTIONS]'));
       return 0;
     }
+    case 'start': {
+      // Loaded when it is needed: the other commands do without the LiveKit protocol.
+      const { START_COMMAND, startCommand } = await import('./start-command.ts');
+      if (!wantsHelp(rest)) return startCommand(rest, io);
+      io.stdout.write(helpOf(START_COMMAND, 'livekitex-agent start FILE [OPTIONS]'));
+      return 0;
+    }
     case 'models':
       return models(rest, io);
     default:
-      throw unknown('command', command, ['demo', 'models', '--help', '--version'], 'livekitex-agent --help');
+      throw unknown('command', command, ['demo', 'start', 'models', '--help', '--version'], 'livekitex-agent --help');
   }
 }
 
@@ -85,18 +93,28 @@ function version(): string {
 /** A second Ctrl-C this much later ends the process at once; npm sends each one twice. */
 const PATIENCE_MS = 1_000;
 
-function abortedByCtrlC(): AbortSignal {
+function ctrlC(): Pick<CommandIo, 'signal'> & Required<Pick<CommandIo, 'onSecondSignal'>> {
   const controller = new AbortController();
   let sinceMs = 0;
+  let second: (() => void) | null = null;
   const stop = () => {
     if (!controller.signal.aborted) {
       sinceMs = realClock.now();
       controller.abort();
-    } else if (realClock.now() - sinceMs > PATIENCE_MS) process.exit(130);
+    } else if (realClock.now() - sinceMs > PATIENCE_MS) {
+      if (second === null) process.exit(130);
+      sinceMs = realClock.now();
+      const listener = second;
+      second = null;
+      listener();
+    }
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  return controller.signal;
+  const onSecondSignal = (listener: () => void) => {
+    second = listener;
+  };
+  return { signal: controller.signal, onSecondSignal };
 }
 
 // A reader that went away (`| head`) is no reason to crash: what is left to say is said to nobody.
@@ -104,7 +122,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 const { stdout, stderr, env } = process;
 try {
-  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, signal: abortedByCtrlC() });
+  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, ...ctrlC() });
 } catch (error) {
   const code = error instanceof AgentError ? error.code : 'ERROR';
   stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);

@@ -12,4 +12,6 @@ export interface CommandIo {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** For commands that end in two steps: called at the second Ctrl-C, which otherwise ends the process. */
+  readonly onSecondSignal?: (listener: () => void) => void;
 }

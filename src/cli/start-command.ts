@@ -1,0 +1,124 @@
+// `livekitex-agent start`: runs the worker that a module exports until it is told to stop.
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { AgentError, textOf } from '../errors.ts';
+import { globalTools } from '../tools/index.ts';
+import { HealthServer, isWorker, pinoLogger, type WorkerDefinition, WorkerManager } from '../worker/index.ts';
+import { type Arguments, type CommandSpec, parseArguments } from './arguments.ts';
+import type { CommandIo } from './terminal-io.ts';
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** About half a minute at full jitter: long enough for a server that starts beside the worker. */
+const DEFAULT_ATTEMPTS = 10;
+
+export const START_COMMAND: CommandSpec = {
+  name: 'start',
+  summary: 'Runs the worker that FILE exports by default (made by defineWorker), and drains it on SIGTERM or Ctrl-C.',
+  options: [
+    { name: '--url', value: 'URL', help: 'Address of the LiveKit server. Default: LIVEKIT_URL.' },
+    { name: '--attempts', value: 'N', help: 'Attempts to connect at the start, 0 for ever. Default 10.' },
+    { name: '--health-host', value: 'HOST', help: 'Where the health server listens. Default 127.0.0.1.' },
+    { name: '--health-port', value: 'PORT', help: 'Its port; 0 takes a free one. Default 8081.' },
+    { name: '--no-health', help: 'Runs without a health server.' },
+    { name: '--log-level', value: 'LEVEL', choices: LEVELS, help: 'Log lines on stderr. Default info.' },
+  ],
+  notes: [
+    'Key and secret come from LIVEKIT_API_KEY and LIVEKIT_API_SECRET; LIVEKITEX_AGENT_HEALTH_TOKEN protects the health\nserver. The first signal drains: no new jobs, running ones go on to their end. The second ends them, with their\nshutdown callbacks; a third ends the process.',
+    'Exit code: 0 after a drain, 1 for a wrong configuration, 2 when the server cannot be reached, 3 when it refuses the\nkey. After its first registration a worker connects again for ever.',
+  ],
+};
+
+const EXIT_CONFIGURATION = 1;
+const EXIT_CONNECTION = 2;
+const EXIT_AUTHENTICATION = 3;
+
+/** Never throws: what went wrong is one line and the exit code. */
+export async function startCommand(argv: readonly string[], io: CommandIo): Promise<number> {
+  try {
+    return await start(argv, io);
+  } catch (error) {
+    const code = error instanceof AgentError ? error.code : 'ERROR';
+    io.stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);
+    return exitCodeOf(code);
+  }
+}
+
+async function start([file, ...rest]: readonly string[], io: CommandIo): Promise<number> {
+  if (file === undefined || file.startsWith('-'))
+    throw new AgentError('ERR_USAGE', 'is missing', {
+      field: 'FILE',
+      fix: 'Name the module of the worker first: `livekitex-agent start agent.ts`',
+    });
+  const options = parseArguments(START_COMMAND, rest);
+  const level = LEVELS.find((each) => each === options.value('--log-level')) ?? 'info';
+  const logger = pinoLogger({ level, write: (line) => io.stderr.write(line) });
+  const url = options.value('--url');
+  const attempts = numberOf(options, '--attempts', DEFAULT_ATTEMPTS);
+  const manager = new WorkerManager(await workerIn(file), {
+    ...(url !== undefined && { url }),
+    env: io.env,
+    logger,
+    initialAttempts: attempts === 0 ? null : attempts,
+  });
+  const token = io.env.LIVEKITEX_AGENT_HEALTH_TOKEN;
+  const health = options.has('--no-health')
+    ? null
+    : new HealthServer({
+        source: manager,
+        tools: () => globalTools.list(),
+        host: options.value('--health-host') ?? '127.0.0.1',
+        port: numberOf(options, '--health-port', 8_081),
+        ...(token !== undefined && { token }),
+        logger,
+      });
+  const drain = () => void manager.drain();
+  try {
+    await health?.start();
+    io.signal.addEventListener('abort', drain, { once: true });
+    io.onSecondSignal?.(() => void manager.stop());
+    if (io.signal.aborted) return 0;
+    await manager.start();
+    await manager.stopped();
+    return 0;
+  } finally {
+    io.signal.removeEventListener('abort', drain);
+    await manager.stop();
+    await health?.close();
+  }
+}
+
+async function workerIn(file: string): Promise<WorkerDefinition> {
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(pathToFileURL(resolve(file)).href);
+  } catch (error) {
+    throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, { field: 'FILE', cause: error });
+  }
+  if (isWorker(module.default)) return module.default;
+  throw new AgentError('ERR_OPTION', `${file} exports no worker`, {
+    field: 'FILE',
+    fix: 'Write `export default defineWorker({ entry: async (job) => { ... } })`',
+  });
+}
+
+function numberOf(options: Arguments, name: string, fallback: number): number {
+  const text = options.value(name);
+  if (text === undefined) return fallback;
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new AgentError('ERR_USAGE', `does not know ${JSON.stringify(text)}`, {
+    field: name,
+    rule: 'must be a whole number >= 0',
+  });
+}
+
+function exitCodeOf(code: string): number {
+  switch (code) {
+    case 'ERR_WORKER_AUTH':
+      return EXIT_AUTHENTICATION;
+    case 'ERR_TRANSPORT':
+    case 'ERR_TIMEOUT':
+      return EXIT_CONNECTION;
+    default:
+      return EXIT_CONFIGURATION;
+  }
+}

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { JobStatus } from '@livekit/protocol';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startCommand } from '../../src/cli/start-command.ts';
+import { AgentEndpoint } from '../worker/agent-endpoint.ts';
+
+const SECRET = 'a-secret-of-more-than-thirty-two-chars';
+const FILE = new URL('fixtures/idle-worker.ts', import.meta.url).pathname;
+const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+let endpoint: AgentEndpoint;
+let url: string;
+
+beforeEach(async () => {
+  endpoint = new AgentEndpoint(SECRET);
+  url = await endpoint.listen();
+});
+afterEach(() => endpoint.close());
+
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
+
+function startIt(argv: readonly string[], env: Record<string, string> = {}) {
+  const abort = new AbortController();
+  const seconds: (() => void)[] = [];
+  let out = '';
+  const write = (text: string) => {
+    out += text;
+  };
+  const code = startCommand(argv, {
+    stdout: { write },
+    stderr: { write },
+    env: { LIVEKIT_URL: url, LIVEKIT_API_KEY: 'devkey', LIVEKIT_API_SECRET: SECRET, ...env },
+    signal: abort.signal,
+    onSecondSignal: (listener) => seconds.push(listener),
+  });
+  return { code, out: () => out, signal: () => abort.abort(), second: () => seconds[0]?.() };
+}
+
+describe('exit codes', () => {
+  test.each([
+    ['no file', [], {}, 1, 'FILE'],
+    ['a file that is not there', ['nowhere.ts'], {}, 1, 'nowhere.ts'],
+    [
+      'a file without a worker',
+      [new URL('start-command.test.ts', import.meta.url).pathname.replace('.test', '-none')],
+      {},
+      1,
+      'FILE',
+    ],
+    ['an unknown option', [FILE, '--healthport', '1'], {}, 1, '--health-port'],
+    ['a wrong address', [FILE, '--no-health'], { LIVEKIT_URL: 'lk.test' }, 1, 'url'],
+    ['a missing secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: '' }, 1, 'apiSecret'],
+    ['a short health token', [FILE], { LIVEKITEX_AGENT_HEALTH_TOKEN: 'x' }, 1, 'token'],
+    [
+      'a server that is not there',
+      [FILE, '--no-health', '--attempts', '1', '--url', 'ws://127.0.0.1:9'],
+      {},
+      2,
+      'ERR_TRANSPORT',
+    ],
+    ['a wrong secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: 'wrong' }, 3, 'ERR_WORKER_AUTH'],
+  ] as const)('%s', async (_, argv, env, expected, text) => {
+    const { code, out } = startIt([...argv, ...(argv.length > 0 ? ['--log-level', 'silent'] : [])], env);
+    expect(await code).toBe(expected);
+    expect(out()).toContain(text);
+    expect(out().trim().split('\n')).toHaveLength(1);
+    expect(out()).not.toContain(SECRET);
+    expect(out()).not.toMatch(/^\s+at /m);
+  });
+});
+
+test('the first signal drains, the second ends the jobs', async () => {
+  const run = startIt([FILE, '--health-port', '0']);
+  await eventually(() => expect(endpoint.sides[0]?.loads.length).toBeGreaterThan(0));
+  endpoint.side.offer('AJ_1');
+  await eventually(() => expect(endpoint.side.statuses).toHaveLength(1));
+  run.signal();
+  endpoint.side.offer('AJ_2');
+  await eventually(() => expect(endpoint.side.answers.at(-1)).toMatchObject({ jobId: 'AJ_2', available: false }));
+  run.second();
+  expect(await run.code).toBe(0);
+  await eventually(() => expect(endpoint.side.statuses.at(-1)?.status).toBe(JobStatus.JS_SUCCESS));
+  const health = /http:\/\/127\.0\.0\.1:\d+/.exec(run.out())?.[0] ?? '';
+  await expect(fetch(`${health}/live`)).rejects.toThrow();
+  expect(run.out()).not.toContain(SECRET);
+});
+
+test('the process drains on SIGTERM and exits with 0', async () => {
+  const env = { ...process.env, LIVEKIT_URL: url, LIVEKIT_API_KEY: 'devkey', LIVEKIT_API_SECRET: SECRET };
+  const child = spawn(process.execPath, [MAIN, 'start', FILE, '--health-port', '0'], { env, stdio: 'ignore' });
+  try {
+    const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
+    await eventually(() => expect(endpoint.sides[0]?.loads.length).toBeGreaterThan(0));
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 30_000);

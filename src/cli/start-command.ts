@@ -1,9 +1,20 @@
 // `livekitex-agent start`: runs the worker that a module exports until it is told to stop.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
+import { randomIds } from '../ids.ts';
 import { globalTools } from '../tools/index.ts';
-import { HealthServer, isWorker, pinoLogger, type WorkerDefinition, WorkerManager } from '../worker/index.ts';
+import {
+  forkHost,
+  HealthServer,
+  HostPool,
+  isWorker,
+  type Logger,
+  pinoLogger,
+  type WorkerDefinition,
+  WorkerManager,
+} from '../worker/index.ts';
 import { type Arguments, type CommandSpec, parseArguments } from './arguments.ts';
 import type { CommandIo } from './terminal-io.ts';
 
@@ -19,6 +30,7 @@ export const START_COMMAND: CommandSpec = {
     { name: '--attempts', value: 'N', help: 'Attempts to connect at the start, 0 for ever. Default 10.' },
     { name: '--health-host', value: 'HOST', help: 'Where the health server listens. Default 127.0.0.1.' },
     { name: '--health-port', value: 'PORT', help: 'Its port; 0 takes a free one. Default 8081.' },
+    { name: '--in-process', help: 'Runs the jobs in this process instead of a pool of host processes.' },
     { name: '--no-health', help: 'Runs without a health server.' },
     { name: '--log-level', value: 'LEVEL', choices: LEVELS, help: 'Log lines on stderr. Default info.' },
   ],
@@ -27,6 +39,9 @@ export const START_COMMAND: CommandSpec = {
     'Exit code: 0 after a drain, 1 for a wrong configuration, 2 when the server cannot be reached, 3 when it refuses the\nkey. After its first registration a worker connects again for ever.',
   ],
 };
+
+/** A process of Node with the native room library, on a busy machine. */
+const PROCESS_START_MS = 10_000;
 
 const EXIT_CONFIGURATION = 1;
 const EXIT_CONNECTION = 2;
@@ -54,7 +69,11 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
   const logger = pinoLogger({ level, write: (line) => io.stderr.write(line) });
   const url = options.value('--url');
   const attempts = numberOf(options, '--attempts', DEFAULT_ATTEMPTS);
-  const manager = new WorkerManager(await workerIn(file), {
+  const path = resolve(file);
+  const worker = await workerIn(path);
+  const runner = options.has('--in-process') ? undefined : poolFor(worker, path, level, logger);
+  const manager = new WorkerManager(worker, {
+    ...(runner !== undefined && { runner }),
     ...(url !== undefined && { url }),
     env: io.env,
     logger,
@@ -87,10 +106,21 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
   }
 }
 
+function poolFor(worker: WorkerDefinition, file: string, level: string, logger: Logger): HostPool {
+  return new HostPool({
+    fork: forkHost(file, level),
+    clock: realClock,
+    ids: randomIds,
+    logger,
+    maxJobs: worker.maxJobs,
+    startTimeoutMs: worker.prewarmTimeoutMs + PROCESS_START_MS,
+  });
+}
+
 async function workerIn(file: string): Promise<WorkerDefinition> {
   let module: { readonly default?: unknown };
   try {
-    module = await import(pathToFileURL(resolve(file)).href);
+    module = await import(pathToFileURL(file).href);
   } catch (error) {
     throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, { field: 'FILE', cause: error });
   }

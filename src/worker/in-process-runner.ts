@@ -16,6 +16,7 @@ export interface InProcessRunnerOptions {
 }
 
 export class InProcessRunner implements JobRunner {
+  readonly hosts = [];
   readonly #options: InProcessRunnerOptions;
   readonly #processData = new Map<string, unknown>();
   #runtime: Runtime | null = null;

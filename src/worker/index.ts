@@ -12,6 +12,9 @@ export {
   type WorkerOptions,
 } from './define-worker.ts';
 export { HealthServer, type HealthServerOptions, type HealthSource, type KnownTool } from './health/health-server.ts';
+export { forkHost } from './host/fork-host.ts';
+export type { ForkHost, FromHost, HostLink, HostListener, ToHost } from './host/host-link.ts';
+export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
 export {
   JobContext,
@@ -23,7 +26,16 @@ export {
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
-export type { AssignedJob, CallbackResult, JobRun, JobRunner, Presence, RunningSession, RunReport } from './runner.ts';
+export type {
+  AssignedJob,
+  CallbackResult,
+  HostStatus,
+  JobRun,
+  JobRunner,
+  Presence,
+  RunningSession,
+  RunReport,
+} from './runner.ts';
 export {
   type JobStatus,
   type RegistrationStatus,

@@ -30,6 +30,7 @@ export interface JobContextOptions {
   readonly runtime: Runtime;
   readonly processData: Map<string, unknown>;
   readonly signal: AbortSignal;
+  onPresence(state: Presence): void;
   /** The job asks to end. */
   onShutdown(reason: string): void;
   /** Something that keeps the job alive; a rejection fails it. */
@@ -189,7 +190,9 @@ export class JobContext {
 
   /** For the connection to the room: where the agent is. Terminations are judged by it. */
   reportPresence(state: Presence): void {
-    if (state !== this.#presence.state) this.#presence = { state, sinceMs: this.clock.now() };
+    if (state === this.#presence.state) return;
+    this.#presence = { state, sinceMs: this.clock.now() };
+    this.#options.onPresence(state);
   }
 
   get presence(): { readonly state: Presence; readonly sinceMs: number } {

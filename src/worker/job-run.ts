@@ -40,6 +40,7 @@ export class EntryRun implements JobRun {
       runtime,
       processData,
       signal: this.#abort.signal,
+      onPresence: (state) => options.report({ type: 'job.presence', state }),
       onShutdown: (reason) => this.#finish(reason, null),
       onHold: (held) => this.#hold(held),
     });

@@ -248,7 +248,8 @@ export class Registration {
 
   #offered(job: JobInfo): void {
     const known = this.#scope.jobs.get(job.id);
-    const isFree = this.#shown === 'available' && !this.#scope.isDraining && this.#scope.runner.freeSlots() > 0;
+    const { isDraining, runner, jobs } = this.#scope;
+    const isFree = this.#shown === 'available' && !isDraining && runner.freeSlots() > jobs.count('reserved');
     if (known === undefined && isFree && this.#startJob(this, job)) return;
     this.log.info({ jobId: job.id, room: job.roomName, jobs: this.#scope.jobs.size }, 'offer refused');
     // The answer to a job that is already decided about was given, or will be by its own chart.

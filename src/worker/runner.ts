@@ -24,7 +24,9 @@ export type RunReport =
   /** The entry function and everything it held are over, or the job asked to end. */
   | { readonly type: 'job.finished'; readonly reason: string; readonly error: string | null }
   | { readonly type: 'job.ended'; readonly error: string | null; readonly callbacks: readonly CallbackResult[] }
-  | { readonly type: 'job.died'; readonly error: string };
+  | { readonly type: 'job.died'; readonly error: string }
+  /** A hint for `presence()` across a process boundary; no event of the job's chart. */
+  | { readonly type: 'job.presence'; readonly state: Presence };
 
 /** Where the agent is: it has never joined a room, joins, is in it, or has left. */
 export type Presence = 'none' | 'joining' | 'joined' | 'left';
@@ -47,6 +49,15 @@ export interface RunningSession {
   readonly outputTokens: number;
 }
 
+/** A host process as monitoring sees it. */
+export interface HostStatus {
+  readonly hostId: string;
+  readonly pid: number | undefined;
+  readonly state: string;
+  readonly jobs: number;
+  readonly rssBytes: number;
+}
+
 export interface JobRunner {
   /** Makes the runner ready for its first job, prewarming included. */
   open(): Promise<void>;
@@ -54,6 +65,8 @@ export interface JobRunner {
   freeSlots(): number;
   /** Never throws; what goes wrong is reported. Reports may come before this returns. */
   start(job: AssignedJob, report: (report: RunReport) => void): JobRun;
+  /** Its host processes; none when jobs run in this one. */
+  readonly hosts: readonly HostStatus[];
   /** The sessions of its jobs. */
   sessions(): readonly RunningSession[];
   /** Idempotent. Jobs have ended before. */

@@ -20,7 +20,7 @@ import { InProcessRunner } from './in-process-runner.ts';
 import type { JobKind } from './job-info.ts';
 import { type CpuMeter, machineCpu } from './load.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import type { JobRunner, RunningSession } from './runner.ts';
+import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { workerTree } from './worker-tree.ts';
 import { openWebSocket } from './ws-socket.ts';
@@ -77,6 +77,7 @@ export interface WorkerStatus {
   readonly state: WorkerState;
   readonly registrations: readonly RegistrationStatus[];
   readonly jobs: readonly JobStatus[];
+  readonly hosts: readonly HostStatus[];
   readonly maxJobs: number;
   /** Share of the capacity in use, 0 to 1. */
   readonly load: number;
@@ -187,6 +188,7 @@ export class WorkerManager {
         state: stateName(job.actor?.getSnapshot().value),
         ageMs: Math.round(clock.now() - job.offeredAtMs),
       })),
+      hosts: this.runner.hosts,
       maxJobs: jobs.maxJobs,
       load: this.#scope.load(),
       totals: { ...totals },

@@ -206,6 +206,7 @@ function startRun(scope: WorkerScope, record: JobRecord): void {
   // Reports may come while the chart is still in the middle of the entry action that called us.
   record.run = scope.runner.start({ info, url, token, identity }, (report) =>
     queueMicrotask(() => {
+      if (report.type === 'job.presence') return;
       if (report.type === 'job.ended') {
         record.callbacks = report.callbacks;
         for (const { name, outcome, error } of report.callbacks) {

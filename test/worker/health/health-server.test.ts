@@ -16,6 +16,7 @@ const sourceIn = (state: WorkerState) => ({
     state,
     registrations: [{ kind: 'room' as const, state, workerId: 'AW_1', registrations: 3 }],
     jobs: [{ jobId: 'AJ_1', roomName: 'lobby', identity: 'agent-AJ_1', state: 'running', ageMs: 5 }],
+    hosts: [{ hostId: 'host_1', pid: 7, state: 'ready', jobs: 1, rssBytes: 1_000 }],
     maxJobs: 10,
     load: 0.1,
     totals: { succeeded: 7, failed: 1, refused: 2, expired: 0 },
@@ -64,7 +65,9 @@ describe('addresses', () => {
   test('/status, /sessions, /sessions/:id and /tools show what there is', async () => {
     const tools = () => [{ name: 'get_weather', description: 'Weather of a city.', execute: () => 'secret' }];
     const { get } = await startHealth({ tools });
-    expect(JSON.parse((await get('/status')).text)).toMatchObject({ worker: { jobs: [{ jobId: 'AJ_1' }] } });
+    expect(JSON.parse((await get('/status')).text)).toMatchObject({
+      worker: { jobs: [{ jobId: 'AJ_1' }], hosts: [{ state: 'ready' }] },
+    });
     expect(JSON.parse((await get('/sessions')).text).sessions).toHaveLength(1);
     expect(JSON.parse((await get('/sessions/sess_1')).text)).toMatchObject({ state: 'idle' });
     expect((await get('/sessions/sess_2')).status).toBe(404);

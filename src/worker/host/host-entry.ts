@@ -1,0 +1,92 @@
+// Entry of a host process: runs the jobs that the pool sends, and outlives a worker that was killed until they are over.
+import { pathToFileURL } from 'node:url';
+import { realClock } from '../../clock.ts';
+import { textOf } from '../../errors.ts';
+import { randomIds } from '../../ids.ts';
+import { isWorker } from '../define-worker.ts';
+import { InProcessRunner } from '../in-process-runner.ts';
+import { pinoLogger } from '../logger.ts';
+import type { JobRun, RunReport } from '../runner.ts';
+import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const [file = '', logLevel] = process.argv.slice(2);
+const runs = new Map<string, JobRun>();
+let isLeaving = false;
+
+// Ctrl-C reaches every process of the terminal; how the calls end is the worker's affair.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+const say = (message: FromHost) => {
+  if (process.connected) process.send?.(message, () => {});
+};
+
+const leaveWhenIdle = () => {
+  if (isLeaving && runs.size === 0) process.exit(0);
+};
+
+// The worker is gone: what runs goes on to its end, then nobody needs this process.
+process.on('disconnect', () => {
+  isLeaving = true;
+  for (const [jobId, run] of runs) if (ending.has(jobId)) run.stop('the worker is gone');
+  leaveWhenIdle();
+});
+
+const ending = new Set<string>();
+
+try {
+  const { default: worker } = (await import(pathToFileURL(file).href)) as { default?: unknown };
+  if (!isWorker(worker)) throw new Error(`${file} exports no worker by default`);
+  const level = LEVELS.find((each) => each === logLevel) ?? 'info';
+  const logger = pinoLogger({ level }).child({ pid: process.pid });
+  const runner = new InProcessRunner({ definition: worker, clock: realClock, ids: randomIds, logger });
+  await runner.open();
+  const report = (jobId: string, said: RunReport) => {
+    // With the worker gone nobody says stop after the entry function is over.
+    if (said.type === 'job.finished') {
+      ending.add(jobId);
+      if (!process.connected) queueMicrotask(() => runs.get(jobId)?.stop(said.reason));
+    }
+    say({ type: 'report', jobId, report: said });
+    if (said.type !== 'job.ended') return;
+    runs.delete(jobId);
+    ending.delete(jobId);
+    leaveWhenIdle();
+  };
+  process.on('message', (message: ToHost) => {
+    switch (message.type) {
+      case 'start': {
+        const jobId = message.job.info.id;
+        runs.set(
+          jobId,
+          runner.start(message.job, (said) => report(jobId, said)),
+        );
+        return;
+      }
+      case 'stop':
+        runs.get(message.jobId)?.stop(message.reason);
+        return;
+      case 'kill':
+        runs.get(message.jobId)?.kill();
+        runs.delete(message.jobId);
+        leaveWhenIdle();
+        return;
+      case 'leave':
+        isLeaving = true;
+        leaveWhenIdle();
+        return;
+    }
+  });
+  const beat = () => {
+    say({ type: 'beat', rssBytes: process.memoryUsage.rss(), sessions: runner.sessions() });
+    realClock.setTimeout(beat, BEAT_EVERY_MS);
+  };
+  say({ type: 'ready' });
+  beat();
+} catch (error) {
+  say({ type: 'failed', error: textOf(error) });
+  process.exitCode = 1;
+  process.disconnect?.();
+}

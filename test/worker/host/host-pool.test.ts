@@ -1,0 +1,226 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { seededIds } from '../../../src/ids.ts';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import type { ForkHost, HostListener, ToHost } from '../../../src/worker/host/host-link.ts';
+import { HostPool, type HostPoolOptions } from '../../../src/worker/host/host-pool.ts';
+import type { RunReport } from '../../../src/worker/runner.ts';
+import { type LogLine, recorder } from '../test-worker.ts';
+
+interface FakeHost extends HostListener {
+  readonly said: ToHost[];
+  killed: boolean;
+  exit(how?: string): void;
+}
+
+function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: boolean; leaves?: boolean } = {}) {
+  const clock = new VirtualClock();
+  const hosts: FakeHost[] = [];
+  const lines: LogLine[] = [];
+  const fork: ForkHost = (listener) => {
+    let isGone = false;
+    const exit = (how = 'exit code 0') => {
+      if (isGone) return;
+      isGone = true;
+      queueMicrotask(() => listener.onExit(how));
+    };
+    const host: FakeHost = { ...listener, said: [], killed: false, exit };
+    hosts.push(host);
+    if (script.readies !== false) queueMicrotask(() => listener.onMessage({ type: 'ready' }));
+    return {
+      pid: 1000 + hosts.length,
+      send: (message) => {
+        if (isGone) return;
+        host.said.push(message);
+        if (message.type === 'leave' && script.leaves !== false) exit();
+      },
+      kill: () => {
+        host.killed = true;
+        exit('SIGKILL');
+      },
+    };
+  };
+  const pool = new HostPool({
+    fork,
+    clock,
+    ids: seededIds(),
+    logger: recorder(lines),
+    maxJobs: 6,
+    sessionsPerHost: 2,
+    ...options,
+  });
+  const reports: [string, RunReport][] = [];
+  const start = (jobId: string) => {
+    const info = { id: jobId, roomName: 'r' } as never; // the pool reads nothing but the id
+    return pool.start({ info, url: 'u', token: 't', identity: 'i' }, (report) => reports.push([jobId, report]));
+  };
+  const jobsOf = (host: FakeHost | undefined) =>
+    host?.said.flatMap((message) => (message.type === 'start' ? [message.job.info.id] : []));
+  const beat = (host: FakeHost | undefined, rssMb = 100) =>
+    host?.onMessage({ type: 'beat', rssBytes: rssMb * 1_048_576, sessions: [] });
+  const ended = (host: FakeHost | undefined, jobId: string) =>
+    host?.onMessage({ type: 'report', jobId, report: { type: 'job.ended', error: null, callbacks: [] } });
+  const open = async () => {
+    const opened = pool.open();
+    await clock.settle();
+    await opened;
+  };
+  const close = async () => {
+    const closed = pool.close();
+    await clock.advance(20_000);
+    await closed;
+  };
+  return { pool, clock, hosts, lines, reports, start, jobsOf, beat, ended, open, close };
+}
+
+describe('a pool of hosts', () => {
+  test('has a spare from the start, and another as soon as that one serves', async () => {
+    const run = startPool();
+    await run.open();
+    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([1, 2]);
+    run.start('AJ_1');
+    await run.clock.settle();
+    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([2, 3]);
+    await run.close();
+  });
+
+  test('fills a host before it takes the next, and never puts more than sessionsPerHost into one', async () => {
+    const run = startPool();
+    await run.open();
+    for (const id of ['AJ_1', 'AJ_2', 'AJ_3']) {
+      run.start(id);
+      await run.clock.settle();
+    }
+    expect(run.hosts.map(run.jobsOf)).toEqual([['AJ_1', 'AJ_2'], ['AJ_3'], []]);
+    await run.close();
+  });
+
+  test('a job for which no host is free dies at once', async () => {
+    const run = startPool({ sessionsPerHost: 1, maxJobs: 1 });
+    await run.open();
+    run.start('AJ_1');
+    run.start('AJ_2');
+    expect(run.reports).toEqual([['AJ_2', { type: 'job.died', error: 'no host is free' }]]);
+    await run.close();
+  });
+
+  test('a host that dies costs its own jobs only, and is replaced', async () => {
+    const run = startPool();
+    await run.open();
+    for (const id of ['AJ_1', 'AJ_2', 'AJ_3']) {
+      run.start(id);
+      await run.clock.settle();
+    }
+    run.hosts[0]?.exit('SIGSEGV');
+    await run.clock.settle();
+    expect(run.reports).toEqual([
+      ['AJ_1', { type: 'job.died', error: 'the host process ended (SIGSEGV)' }],
+      ['AJ_2', { type: 'job.died', error: 'the host process ended (SIGSEGV)' }],
+    ]);
+    expect(run.pool.hosts.map((host) => host.state)).toEqual(['ready', 'ready']);
+    await run.close();
+  });
+
+  test('a host that is silent for 10 s is killed', async () => {
+    const run = startPool();
+    await run.open();
+    run.start('AJ_1');
+    await run.clock.settle();
+    for (let i = 0; i < 5; i++) {
+      await run.clock.advance(2_500);
+      run.beat(run.hosts[1]);
+    }
+    expect(run.hosts.map((host) => host.killed)).toEqual([true, false]);
+    expect(run.reports.map(([, report]) => report.type)).toEqual(['job.died']);
+    await run.close();
+  });
+
+  test('a host is replaced after its jobs, and goes when the last has ended', async () => {
+    const run = startPool({ recycleAfterJobs: 1 });
+    await run.open();
+    run.start('AJ_1');
+    await run.clock.settle();
+    expect(run.pool.hosts.map((host) => host.state)).toEqual(['recycling', 'ready']);
+    expect(run.pool.freeSlots()).toBe(2);
+    run.ended(run.hosts[0], 'AJ_1');
+    await run.clock.settle();
+    expect(run.hosts[0]?.said.at(-1)).toEqual({ type: 'leave' });
+    expect(run.pool.hosts).toHaveLength(1);
+    await run.close();
+  });
+
+  test('memory is warned of once, and at its limit the host is replaced', async () => {
+    const run = startPool({ memoryWarningMb: 500, memoryLimitMb: 800 });
+    await run.open();
+    for (const rssMb of [499, 500, 600]) run.beat(run.hosts[0], rssMb);
+    expect(run.lines.filter((line) => line.level === 'warn')).toHaveLength(1);
+    run.beat(run.hosts[0], 800);
+    await run.clock.settle();
+    expect(run.hosts).toHaveLength(2);
+    expect(run.pool.hosts.map((host) => host.state)).toEqual(['ready']);
+    await run.close();
+  });
+
+  test('a host that cannot start fails the opening, and is tried again without a storm', async () => {
+    const run = startPool({}, { readies: false });
+    const failed = expect(run.pool.open()).rejects.toMatchObject({ code: 'ERR_WORKER' });
+    run.hosts[0]?.onMessage({ type: 'failed', error: 'no such module' });
+    run.hosts[0]?.exit();
+    await run.clock.settle();
+    await failed;
+    for (let i = 0; i < 240; i++) {
+      await run.clock.advance(500);
+      run.hosts.at(-1)?.exit('exit code 1');
+    }
+    // 0.5, 1, 2, 4, 8, 16, then every 30 s.
+    expect(run.hosts.length).toBeLessThan(12);
+    await run.close();
+  });
+
+  test('a host that never gets ready is killed', async () => {
+    const run = startPool({ startTimeoutMs: 5_000 }, { readies: false });
+    const failed = expect(run.pool.open()).rejects.toMatchObject({ code: 'ERR_WORKER' });
+    await run.clock.advance(5_000);
+    await failed;
+    expect(run.hosts[0]?.killed).toBe(true);
+    await run.close();
+  });
+
+  test('closing lets the hosts leave, and kills the one that does not', async () => {
+    const run = startPool({}, { leaves: false });
+    await run.open();
+    await run.close();
+    expect(run.hosts.map((host) => host.killed)).toEqual([true]);
+    expect(run.clock.pendingTimers).toBe(0);
+  });
+
+  test('whatever happens: no host above its limit, each job told at most one death, nothing left after closing', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constantFrom('start', 'end', 'kill', 'crash', 'beat'), n: fc.nat(9) }),
+      fc.record({ kind: fc.constant('wait'), n: fc.integer({ min: 1, max: 9_000 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const run = startPool({ recycleAfterJobs: 3 });
+        await run.open();
+        const jobs: ReturnType<typeof run.start>[] = [];
+        for (const { kind, n } of steps) {
+          const host = run.hosts[n % run.hosts.length];
+          if (kind === 'start' && run.pool.freeSlots() > 0) jobs.push(run.start(`AJ_${jobs.length}`));
+          else if (kind === 'end') run.ended(host, `AJ_${n}`);
+          else if (kind === 'kill') jobs[n]?.kill();
+          else if (kind === 'crash') host?.exit('SIGKILL');
+          else if (kind === 'beat') for (const each of run.hosts) run.beat(each);
+          await run.clock.advance(kind === 'wait' ? n : 0);
+          for (const each of run.pool.hosts) expect(each.jobs).toBeLessThanOrEqual(2);
+        }
+        const deaths = run.reports.filter(([, report]) => report.type === 'job.died').map(([jobId]) => jobId);
+        expect(new Set(deaths).size).toBe(deaths.length);
+        await run.close();
+        expect(run.pool.hosts).toEqual([]);
+        expect(run.clock.pendingTimers).toBe(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

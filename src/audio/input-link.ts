@@ -100,6 +100,7 @@ export class InputLink {
         return;
       }
       this.#count(frame);
+      this.#lastFrameAtMs = this.#clock.now();
       this.#write(converted);
     };
   }
@@ -193,9 +194,7 @@ export class InputLink {
 
   #write(frame: AudioFrame): void {
     if (frame.samples.length === 0) return;
-    const now = this.#clock.now();
-    this.#lastFrameAtMs = now;
-    this.#anchor(now, frame.samples.length);
+    this.#anchor(this.#clock.now(), frame.samples.length);
     this.#tape.write(frame);
     const open = this.#open();
     if (open !== undefined) this.#stt?.write(frame);
@@ -224,11 +223,8 @@ export class InputLink {
     if (this.#isClosed || !this.#isVoiceOn()) return;
     const missingMs = this.#clock.now() - this.#nowOfTape();
     const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS;
-    if (isSilent && missingMs >= 1) {
-      const lastFrameAtMs = this.#lastFrameAtMs;
+    if (isSilent && missingMs >= 1)
       this.#write({ samples: new Int16Array(Math.floor((missingMs * RATE) / 1000)), ...INPUT_FORMAT });
-      this.#lastFrameAtMs = lastFrameAtMs;
-    }
     this.#watchGap();
   }
 

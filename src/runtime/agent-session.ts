@@ -107,7 +107,14 @@ export class AgentSession {
    */
   start(): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#over());
-    this.#starting ??= this.#host.start(this).then(() => {});
+    this.#starting ??= this.#host.start(this).then(
+      () => {},
+      (error: unknown) => {
+        // Refused before there was a call: it is over all the same, and whoever waits for its end is told.
+        this.stopped(error instanceof AgentError ? error.code : 'ERR_SESSION');
+        throw error;
+      },
+    );
     return this.#starting;
   }
 

@@ -165,8 +165,9 @@ export class InputLink {
     if (open !== undefined && utterances.includes(open.id)) this.#enterLimbo();
   }
 
-  /** Ends the open utterance now. Voice that goes on becomes a new one. */
+  /** Ends the open utterance now, or the voice that went on after such an end. What follows becomes a new one. */
   forceEnd(): void {
+    this.#leaveLimbo();
     if (this.#open() === undefined) return;
     this.#end(this.#nowOfTape());
     this.#enterLimbo();

@@ -231,6 +231,14 @@ describe('after the host ended the utterance', () => {
     expect(stt.span(2)).toEqual([701, 3_700]);
   });
 
+  test('a second end takes what was said meanwhile', async () => {
+    const { link, speak, told, stt } = await forced();
+    await speak(300);
+    link.forceEnd();
+    expect(told.slice(2)).toEqual(['started 700', 'ended 1000']);
+    expect(stt.span(2)).toEqual([701, 1_000]);
+  });
+
   test('a source that falls silent does not leave it waiting', async () => {
     const { clock, link, vadFrames } = await forced();
     const before = vadFrames.length;

@@ -136,6 +136,10 @@ function rowsOf(event: DemoEvent, state: string): readonly Row[] {
       return [{ who: 'error', text: `${event.part}: ${event.message} [${event.code}]`, ink: 'red' }];
     case 'part_killed':
       return [{ who: 'killed', text: event.what, ink: 'red' }];
+    case 'engine_down': {
+      const heir = event.spares > 0 ? 'the loaded spare takes over' : 'a new one is loaded';
+      return [{ who: 'killed', text: `the ${event.engine} engine is dead; ${heir}`, ink: 'red' }];
+    }
     case 'part_restarted':
       return [{ who: 'restarted', text: `${event.part} by ${event.by}, after ${took(event.afterMs)}`, ink: 'green' }];
     case 'turn_completed':

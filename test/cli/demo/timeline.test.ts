@@ -50,6 +50,7 @@ const events: readonly DemoEventBody[] = [
   },
   { type: 'interruption', sessionId, turn: 1, cause: 'voice', playedMs: 1_234, heardText: 'It is a quarter' },
   { type: 'part_killed', part: 'stt', what: 'actor stt' },
+  { type: 'engine_down', engine: 'moonshine', spares: 1 },
   { type: 'part_restarted', part: 'stt', by: 'supervisor input', afterMs: 3 },
   { type: 'session_error', sessionId, code: 'ERR_PROVIDER', part: 'turn', message: 'it broke' },
   { type: 'user_turn_ended', userTurn: 1, answered: true, asScripted: true, heard: '', reply: '', latency },
@@ -97,6 +98,7 @@ describe('the timeline', () => {
   test('says who was killed, who restarted it, what was heard, and where the time went', () => {
     const text = shown(120).join('\n');
     expect(text).toContain('killed       actor stt');
+    expect(text).toContain('the moonshine engine is dead; the loaded spare takes over');
     expect(text).toContain('restarted    stt by supervisor input, after 3 ms');
     expect(text).toContain('after 1.2 s of speech; heard: “It is a quarter”');
     expect(text).toContain('600 ms = endpointing 510 + transcription 0 + model 5 + voice 85');

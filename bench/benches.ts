@@ -16,5 +16,6 @@ export const BENCHES: Readonly<Record<string, Bench>> = {
   'session-start': { run: async () => (await import('./session-start.ts')).benchSessionStart() },
   import: { run: async () => (await import('./import.ts')).benchImport() },
   supervisor: { flags: ['--expose-gc'], run: async () => (await import('./supervisor.ts')).benchSupervisor() },
+  demo: { run: async () => (await import('./demo.ts')).benchDemo() },
   memory: { flags: ['--expose-gc'], run: async () => (await import('./memory.ts')).benchMemory() },
 };

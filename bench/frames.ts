@@ -1,6 +1,7 @@
 // What one 20 ms frame costs a session, in and out, and in the parts of the audio path.
 import type { AudioFrame } from '../src/audio/frame.ts';
 import { realClock, sleep } from '../src/clock.ts';
+import type { Stt } from '../src/providers/stt.ts';
 import type { Vad } from '../src/providers/vad.ts';
 import { createRuntime } from '../src/runtime/create-runtime.ts';
 import { benchAudio } from './audio.ts';
@@ -11,38 +12,53 @@ const BATCH = 50;
 const BATCHES = 1_000;
 const WARM_UP = 300;
 
-/** Opens an utterance with the first frame that has voice, and does nothing else: the path without a detector's work. */
-const firstVoiceOnly: Vad = {
-  label: 'first voice only',
+/** Ten seconds, so that blocks of the tape are made and let go as in a call. */
+const UTTERANCE_FRAMES = 500;
+
+/** Opens an utterance with the first voice, ends it after ten seconds, and does nothing else: the path without detection. */
+const steadyTalk: Vad = {
+  label: 'steady talk',
   open: ({ originMs, report }) => {
-    let isOpen = false;
+    let frames = 0;
+    let heard = 0;
     return {
       write: ({ samples }) => {
-        if (isOpen || samples[0] === 0) return;
-        isOpen = true;
-        report({ type: 'started', startedAtMs: originMs });
+        frames++;
+        if (samples[0] === 0) return;
+        const atMs = originMs + frames * 20;
+        if (heard % UTTERANCE_FRAMES === 0) report({ type: 'started', startedAtMs: atMs });
+        heard++;
+        if (heard % UTTERANCE_FRAMES === 0) report({ type: 'ended', lastVoiceAtMs: atMs });
       },
       close: () => {},
     };
   },
 };
 
+/** Understands nothing, at once. */
+const deafStt: Stt = {
+  label: 'deaf stt',
+  capabilities: { partials: false, languages: ['*'] },
+  open: ({ report }) => ({
+    begin: () => {},
+    write: () => {},
+    end: (utterance) => report({ type: 'final', utterance, text: '' }),
+    discard: () => {},
+    close: () => {},
+  }),
+};
+
 export async function benchFrames(): Promise<BenchRow[]> {
   const runtime = createRuntime({
     providers: {
-      vad: firstVoiceOnly,
-      stt: {
-        label: 'deaf stt',
-        capabilities: { partials: false, languages: ['*'] },
-        open: () => ({ begin() {}, write() {}, end() {}, discard() {}, close() {} }),
-      },
+      vad: steadyTalk,
+      stt: deafStt,
       tts: instantTts(60_000),
       llm: instantLlm(() => ({ text: 'x' })),
       turnDetector: null,
     },
   });
-  const options = { longestUtteranceMs: 86_400_000 };
-  const call = await quickCall(runtime, { options });
+  const call = await quickCall(runtime);
   const input = (name: string, frame: AudioFrame): BenchRow => ({
     name: `input path of a session per 20 ms frame, ${name}`,
     unit: 'us',

@@ -1,5 +1,5 @@
 // End of turn to first audio of one session, and whether a long history makes it slower.
-import { realClock } from '../src/clock.ts';
+import { realClock, sleep } from '../src/clock.ts';
 import type { ChatMessage } from '../src/providers/llm.ts';
 import { instantLlm, instantTts, quickCall, quickRuntime, speakTurn } from './quick-call.ts';
 import { type BenchRow, figuresOf } from './row.ts';
@@ -28,8 +28,15 @@ export async function benchTurn(): Promise<BenchRow[]> {
   }
   await runtime.close();
   const floor = figuresOf(await plainTurns());
+  const machine = figuresOf(await plainWork());
   const growth = figuresOf(late).p50 / figuresOf(early).p50;
   return [
+    {
+      name: 'the machine: 0.5 ms of plain arithmetic, once in 20 ms',
+      unit: 'ms',
+      measured: machine,
+      note: 'what is above 0.5 was taken by other processes or a cold core',
+    },
     {
       name: 'end of turn -> first audio at the sink, 1 session',
       unit: 'ms',
@@ -45,6 +52,30 @@ export async function benchTurn(): Promise<BenchRow[]> {
       target: { value: 1.2 },
     },
   ];
+}
+
+/** How long work of known length takes here when it comes as rarely as turns do: the noise in every row. */
+async function plainWork(): Promise<number[]> {
+  const work = (rounds: number) => {
+    let sum = 0;
+    for (let i = 0; i < rounds; i++) sum += Math.sqrt(i);
+    return sum;
+  };
+  let rounds = 1_000;
+  const timed = () => {
+    const startMs = realClock.now();
+    work(rounds);
+    return realClock.now() - startMs;
+  };
+  for (let i = 0; i < 50; i++) timed();
+  // The quickest of many, so that the length is the one of an undisturbed core.
+  while (Math.min(...Array.from({ length: 20 }, timed)) < 0.5) rounds = Math.ceil(rounds * 1.05);
+  const times: number[] = [];
+  for (let i = 0; i < TURNS; i++) {
+    await sleep(realClock, 20);
+    times.push(timed());
+  }
+  return times;
 }
 
 /** The same providers called one after the other by a plain function: no chart, no supervision, no way to interrupt. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ERRORS } from '../src/errors.ts';
+import { parseSessionOptions } from '../src/runtime/session-options.ts';
 import { exampleFiles, extractSnippets, markdownFiles, ROOT, readText, relativeLinks, typeErrors } from './snippets.ts';
 
 describe('papers', () => {
@@ -45,6 +46,34 @@ describe('docs/errors.md and the error table', () => {
   test('say for each code what to do', () => {
     expect(rows.filter(({ advice }) => (advice ?? '').length < 10).map(({ code }) => code)).toEqual([]);
   });
+});
+
+test('the README names every session option, with its default', () => {
+  const rows = [...readText('README.md').matchAll(/^\| `([\w.]+)` \| [^|]+ \| ([^|]+) \| [^|]*\|$/gm)];
+  const documented = Object.fromEntries(
+    rows.map(([, name = '', shown = '']) => [
+      name,
+      shown
+        .trim()
+        .replace(/^[`"](.*)[`"]$/, '$1')
+        .replace(/(\d) (\d)/g, '$1$2'),
+    ]),
+  );
+  const flat = (value: object, path = ''): [string, string][] =>
+    Object.entries(value).flatMap(([name, inner]) =>
+      typeof inner === 'object' && inner !== null ? flat(inner, `${path}${name}.`) : [[path + name, String(inner)]],
+    );
+  // These two have no default of the runtime's: the provider decides.
+  const defaults = { ...Object.fromEntries(flat(parseSessionOptions({}))), language: 'its own', voice: 'its own' };
+  expect(documented).toEqual(defaults);
+});
+
+test('the README names every event of a session, and no other', () => {
+  const shown = [...readText('README.md').matchAll(/^\| `([a-z_]+)` \| `/gm)].map(([, name]) => name);
+  const source = /interface SessionEventMap \{([\s\S]*?)^\}/m.exec(readText('src/events.ts'))?.[1] ?? '';
+  const events = [...source.matchAll(/^ {2}(\w+): InSession/gm)].map(([, name]) => name);
+  expect(events.length).toBeGreaterThan(10);
+  expect(shown.sort()).toEqual(events.sort());
 });
 
 describe('the snippet check itself', () => {

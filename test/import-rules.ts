@@ -37,7 +37,7 @@ const ADAPTER = /^src\/(providers|transports)\/[a-z-]+\//;
 
 /** The first layer that matches a path owns it; a file of no layer is a mistake. */
 const LAYERS: readonly Layer[] = [
-  { name: 'ids', files: /^src\/ids\.ts$/, may: [WORDS, /^nanoid$/] },
+  { name: 'ids', files: /^src\/ids\.ts$/, may: [WORDS] },
   { name: 'words', files: WORDS, may: [WORDS], mayTypes: [/^zod$/] },
   { name: 'public index', files: /^src\/index\.ts$/, may: [/^src\/(?!cli|testing|worker|telemetry|inspect)/] },
   { name: 'machines', files: folder('machines'), may: [WORDS, XSTATE, folder('machines')] },

@@ -1,6 +1,11 @@
 // Callback logic that cannot hurt its host: late throws and rejections become one failure event, cleanup runs once.
+
 import { type CallbackActorLogic, type EventObject, fromCallback, type NonReducibleUnknown } from 'xstate';
 import { type Clock, guardedClock } from '../clock.ts';
+import { AgentError } from '../errors.ts';
+
+/** One reason for all: an abort without a reason makes an exception with a stack, five of them for each session that ends. */
+const STREAM_OVER = new AgentError('ERR_CLOSED', 'the stream is over');
 
 export interface StreamIo<Event extends EventObject> {
   /** Aborted when the actor is stopped. */
@@ -56,7 +61,7 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
       fail(error);
     }
     return () => {
-      controller.abort();
+      controller.abort(STREAM_OVER);
       try {
         close?.();
       } catch (error) {

@@ -20,12 +20,13 @@ const SEGMENT_OVER = new AgentError('ERR_CLOSED', 'the segment is over');
 export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): () => void {
   const clock = io.guardClock(deps.clock);
   let stream: TtsStream | null = null;
-  let controller = new AbortController();
+  // Made for each segment: sessions that never spoke need none.
+  let controller: AbortController | null = null;
   let writer: AudioWriter | null = null;
   let isBusy = false;
 
   const close = () => {
-    controller.abort(SEGMENT_OVER);
+    controller?.abort(SEGMENT_OVER);
     const closing = stream;
     stream = null;
     closing?.close();

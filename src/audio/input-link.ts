@@ -100,6 +100,7 @@ export class InputLink {
         return;
       }
       this.#count(frame);
+      this.#lastFrameAtMs = this.#clock.now();
       this.#write(converted);
     };
   }
@@ -164,8 +165,9 @@ export class InputLink {
     if (open !== undefined && utterances.includes(open.id)) this.#enterLimbo();
   }
 
-  /** Ends the open utterance now. Voice that goes on becomes a new one. */
+  /** Ends the open utterance now, or the voice that went on after such an end. What follows becomes a new one. */
   forceEnd(): void {
+    this.#leaveLimbo();
     if (this.#open() === undefined) return;
     this.#end(this.#nowOfTape());
     this.#enterLimbo();
@@ -193,9 +195,7 @@ export class InputLink {
 
   #write(frame: AudioFrame): void {
     if (frame.samples.length === 0) return;
-    const now = this.#clock.now();
-    this.#lastFrameAtMs = now;
-    this.#anchor(now, frame.samples.length);
+    this.#anchor(this.#clock.now(), frame.samples.length);
     this.#tape.write(frame);
     const open = this.#open();
     if (open !== undefined) this.#stt?.write(frame);
@@ -224,11 +224,8 @@ export class InputLink {
     if (this.#isClosed || !this.#isVoiceOn()) return;
     const missingMs = this.#clock.now() - this.#nowOfTape();
     const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS;
-    if (isSilent && missingMs >= 1) {
-      const lastFrameAtMs = this.#lastFrameAtMs;
+    if (isSilent && missingMs >= 1)
       this.#write({ samples: new Int16Array(Math.floor((missingMs * RATE) / 1000)), ...INPUT_FORMAT });
-      this.#lastFrameAtMs = lastFrameAtMs;
-    }
     this.#watchGap();
   }
 

@@ -74,14 +74,14 @@ interface Segment<Key> {
   text: string;
   ended: boolean;
   synthesized: boolean;
-  readonly marks: ClauseMark[];
+  marks: ClauseMark[];
   /** Character offset at which the present voice stream began. */
   streamFrom: number;
   /** Samples of a clause that were already handed out before the voice restarted: skipped when they come again. */
   skipSamples: number;
   /** Samples received, at the rate of the device. */
   samples: number;
-  readonly frames: { readonly frame: AudioFrame; readonly start: number }[];
+  frames: { readonly frame: AudioFrame; readonly start: number }[];
   /** Index of the next frame to hand to the device. */
   next: number;
   converter: FrameConverter;
@@ -98,6 +98,8 @@ interface Segment<Key> {
 export class OutputLink<Key> {
   readonly #events: OutputLinkEvents<Key>;
   #device: PlayoutDevice | null = null;
+  /** Of the last device; what is received before there is one is converted again. */
+  #rateHz = 24_000;
   #segment: Segment<Key> | null = null;
   #segmentCount = 0;
   #turnEpoch = 0;
@@ -117,9 +119,16 @@ export class OutputLink<Key> {
 
   setDevice(device: PlayoutDevice | null): void {
     const segment = this.#segment;
-    const played = segment === null ? 0 : this.#played(segment);
+    let played = segment === null ? 0 : this.#played(segment);
     this.#device = device;
-    if (segment === null || device === null) return;
+    if (device === null) return;
+    const rateBefore = this.#rateHz;
+    this.#rateHz = device.sampleRateHz;
+    if (segment === null) return;
+    if (rateBefore !== device.sampleRateHz) {
+      this.#rewindTo(segment, played);
+      played = changeRate(segment, played, rateBefore, device.sampleRateHz);
+    }
     if (segment.base !== null) segment.base = device.playedSamples() - played;
     this.#rewindTo(segment, played);
     this.#playout?.wake();
@@ -177,7 +186,7 @@ export class OutputLink<Key> {
     this.#release();
     const text = heardText(segment.text, segment.marks, played, segment.samples);
     if (!segment.drainedTold) this.#events.heard(segment.key, segment.itemId, text, true);
-    return { playedMs: (played * 1000) / this.#rateHz(), heardText: text };
+    return { playedMs: (played * 1000) / this.#rateHz, heardText: text };
   }
 
   // ---- the voice
@@ -296,7 +305,7 @@ export class OutputLink<Key> {
       samples: 0,
       frames: [],
       next: 0,
-      converter: new FrameConverter({ sampleRateHz: this.#rateHz() }),
+      converter: new FrameConverter({ sampleRateHz: this.#rateHz }),
       base: null,
       playedAtLastTick: 0,
       toldPlayed: 0,
@@ -316,7 +325,7 @@ export class OutputLink<Key> {
     if (keep >= 0) segment.frames.length = keep;
     segment.skipSamples = segment.samples - mark.samples;
     segment.streamFrom = mark.chars;
-    segment.converter = new FrameConverter({ sampleRateHz: this.#rateHz() });
+    segment.converter = new FrameConverter({ sampleRateHz: this.#rateHz });
     reader.begin(segment.id);
     const rest = segment.text.slice(mark.chars);
     if (rest !== '') reader.write(rest);
@@ -346,7 +355,7 @@ export class OutputLink<Key> {
     if (last === undefined || last.chars < segment.text.length)
       segment.marks.push({ chars: segment.text.length, samples: segment.samples });
     this.#release();
-    this.#events.synthesized(segment.key, (segment.samples * 1000) / this.#rateHz());
+    this.#events.synthesized(segment.key, (segment.samples * 1000) / this.#rateHz);
     this.#playout?.wake();
   }
 
@@ -394,7 +403,7 @@ export class OutputLink<Key> {
     if (played === segment.playedAtLastTick) return;
     segment.playedAtLastTick = played;
     // The voice may hand over many pieces a second; each of them looks here, and the chart need not hear of each.
-    if (!isFirst && ((played - segment.toldPlayed) * 1000) / this.#rateHz() < PROGRESS_EVERY_MS) return;
+    if (!isFirst && ((played - segment.toldPlayed) * 1000) / this.#rateHz < PROGRESS_EVERY_MS) return;
     segment.toldPlayed = played;
     this.#events.progressed(
       segment.key,
@@ -407,7 +416,7 @@ export class OutputLink<Key> {
   #nextTickMs(): number | null {
     const segment = this.#segment;
     if (segment === null || segment.base === null || segment.drainedTold || this.#isPaused) return null;
-    const leftMs = ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz();
+    const leftMs = ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz;
     return Math.max(1, Math.min(leftMs, 500));
   }
 
@@ -419,7 +428,7 @@ export class OutputLink<Key> {
 
   #queuedMs(): number {
     const segment = this.#segment;
-    return segment === null ? 0 : ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz();
+    return segment === null ? 0 : ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz;
   }
 
   #dropPlayed(segment: Segment<Key>, played: number): void {
@@ -445,13 +454,30 @@ export class OutputLink<Key> {
     if (segment.base !== null && this.#device !== null) segment.base = this.#device.playedSamples() - position;
   }
 
-  #rateHz(): number {
-    return this.#device?.sampleRateHz ?? 24_000;
-  }
-
   #release(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** Counts and keeps the unplayed rest of a segment in samples of another rate. Returns the played position in it. */
+function changeRate<Key>(segment: Segment<Key>, played: number, fromHz: number, toHz: number): number {
+  const scaled = (samples: number) => Math.round((samples * toHz) / fromHz);
+  const converter = new FrameConverter({ sampleRateHz: toHz });
+  const rest = segment.frames.map(({ frame }) => converter.convert(frame));
+  const frames: Segment<Key>['frames'] = [];
+  let start = scaled(played);
+  for (const frame of [...rest, converter.flush()]) {
+    if (frame.samples.length > 0) frames.push({ frame, start });
+    start += frame.samples.length;
+  }
+  segment.frames = frames;
+  segment.next = 0;
+  segment.samples = start;
+  segment.skipSamples = scaled(segment.skipSamples);
+  segment.playedAtLastTick = scaled(played);
+  segment.marks = segment.marks.map(({ chars, samples }) => ({ chars, samples: scaled(samples) }));
+  segment.converter = new FrameConverter({ sampleRateHz: toHz });
+  return scaled(played);
 }

@@ -33,7 +33,7 @@ export const DEMO_COMMAND: CommandSpec = {
   ],
   notes: [
     'Exit code: 0 when every turn was answered, 1 when one was not or the call could not be held, 2 for wrong arguments,\n130 after Ctrl-C (the recording so far is written).',
-    'Types of --json: demo_started, user_turn_started, user_turn_ended, part_killed, part_restarted, summary, and the\nevents of the session under their own names and with their own fields (state_changed, stt_result, tool_called, ...).\n`atMs` counts from the beginning of the recording. Under npm: `npm run --silent demo -- --json`.',
+    'Types of --json: demo_started, user_turn_started, user_turn_ended, part_killed, engine_down,\npart_restarted, summary, and the events of the session under their own names and with their own fields\n(state_changed, stt_result, tool_called, ...).\n`atMs` counts from the beginning of the recording. Under npm: `npm run --silent demo -- --json`.',
   ],
 };
 
@@ -74,6 +74,7 @@ async function run(options: Arguments, recorded: DemoUser | null, out: string, i
       providers,
       user,
       emit: show,
+      engines: providers.engines,
       kill: part && { part, killEngine: part === 'stt' ? () => killSpeechEngine(providers) : undefined },
       signal: io.signal,
     });
@@ -98,7 +99,7 @@ function killSpeechEngine({ stt: { engines } }: EmbeddedSet): string {
   const samples = new Int16Array(16_000 * 20);
   // The rejection is the point; the utterance that is open is heard again by the spare engine.
   void engines.request({ samples }, { deadlineMs: 1, urgent: true }).catch(() => {});
-  return pid === undefined ? 'its engine, a thread in the middle of inference' : `its engine, process ${pid}`;
+  return pid === undefined ? 'its engine, a thread, in the middle of an inference' : `its engine, process ${pid}`;
 }
 
 async function conclude(

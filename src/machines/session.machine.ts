@@ -86,7 +86,11 @@ export const sessionMachine = setup({
     // The turn's own deadline for its phase comes first; this one means that the turn itself is wedged.
     // A turn that the event in hand started is not in the levels yet.
     backstop: ({ context: { levels, settings } }) =>
-      remaining(levels, levels.turn?.lastProgressAtMs, (levels.turn?.deadlineMs ?? settings.turnDeadlineMs) + 1000),
+      // Never at once: a turn that waits for the user is looked at again and again, and one that was killed may need a tick.
+      Math.max(
+        1000,
+        remaining(levels, levels.turn?.lastProgressAtMs, (levels.turn?.deadlineMs ?? settings.turnDeadlineMs) + 1000),
+      ),
     interrupted: ({ context }) => context.settings.interruptedDeadlineMs,
     closing: ({ context: { levels, settings } }) =>
       remaining(levels, levels.closing?.sinceMs, settings.closingDeadlineMs),

@@ -107,7 +107,14 @@ export class AgentSession {
    */
   start(): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#over());
-    this.#starting ??= this.#host.start(this).then(() => {});
+    this.#starting ??= this.#host.start(this).then(
+      () => {},
+      (error: unknown) => {
+        // Refused before there was a call: it is over all the same, and whoever waits for its end is told.
+        this.stopped(error instanceof AgentError ? error.code : 'ERR_SESSION');
+        throw error;
+      },
+    );
     return this.#starting;
   }
 
@@ -169,6 +176,7 @@ export class AgentSession {
       return { reason };
     }
     scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
+    scope.input.forceEnd();
     if (scope.whereis('conversation') === undefined) this.#host.kill(this.sessionId);
     else scope.tell({ type: 'session.close' });
     // The chart bounds this by its own deadline; one second more and the tree is taken down.

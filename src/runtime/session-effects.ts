@@ -115,7 +115,8 @@ function latencyOf({ marks }: TurnRecord): TurnLatency {
   const between = (from: number | null, to: number | null) => (from === null || to === null ? null : to - from);
   return {
     endpointingMs: between(lastVoiceAtMs, committedAtMs),
-    transcriptionMs: between(lastVoiceAtMs, finalAtMs),
+    // Voice without words may follow the last final: then nothing was waited for.
+    transcriptionMs: lastVoiceAtMs === null || finalAtMs === null ? null : Math.max(0, finalAtMs - lastVoiceAtMs),
     firstTokenMs: between(committedAtMs, firstTokenAtMs),
     firstAudioMs: between(firstTokenAtMs, firstAudioAtMs),
     totalMs: between(lastVoiceAtMs ?? committedAtMs, firstAudioAtMs),

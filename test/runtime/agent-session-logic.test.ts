@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type AnyActorRef, assign, createActor, sendTo, setup } from 'xstate';
 import { seededIds } from '../../src/ids.ts';
 import {
   Agent,
+  type AgentSession,
   type AgentSessionCommand,
   type AgentSessionEvent,
   type AgentSessionInput,
@@ -16,6 +18,7 @@ import {
   type Transport,
 } from '../../src/index.ts';
 import {
+  crash,
   LoopbackUser,
   ScriptedLlm,
   ScriptedStt,
@@ -452,4 +455,56 @@ test('a call can be a root of its own', async () => {
   await on.clock.advance(2_000);
   expect(call.getSnapshot()).toMatchObject({ status: 'done', output: { reason: 'closed by the host' } });
   expect(states.slice(0, 2)).toEqual(['idle', 'thinking']);
+});
+
+describe('whatever happens to a call', () => {
+  const steps = {
+    say: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.say', text: 'one two three' } }),
+    ask: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.sendText', text: 'why?' } }),
+    nothing: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.sendText', text: '' } }),
+    reply: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.generateReply' } }),
+    interrupt: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.interrupt' } }),
+    commit: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.commitTurn' } }),
+    clear: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.clearTurn' } }),
+    speak: ({ on }) => on.user.speak('hello there', { durationMs: 400 }),
+    hangUp: ({ on }) => on.user.hangUp(),
+    killChart: ({ session, on }) => crash(on.runtime.registry.whereis(`${session?.sessionId}/conversation`)),
+    killStt: ({ session, on }) => crash(on.runtime.registry.whereis(`${session?.sessionId}/stt`)),
+    close: ({ host }) => host.send({ type: 'host.ask', command: { type: 'session.close' } }),
+    leave: ({ host }) => host.send({ type: 'host.leave' }),
+    crash: ({ host }) => host.send({ type: 'host.crash' }),
+  } satisfies Record<
+    string,
+    (all: ReturnType<typeof startHost> & { on: Stage; session: AgentSession | undefined }) => void
+  >;
+  const names = Object.keys(steps) as (keyof typeof steps)[]; // its own keys
+
+  test('the mirror is right at every moment, there is one end, and nothing is left', async () => {
+    const plan = fc.array(fc.tuple(fc.constantFrom(...names), fc.integer({ min: 0, max: 900 })), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(plan, async (taken) => {
+        const on = stage();
+        const all = { ...startHost(on), on, session: undefined as AgentSession | undefined };
+        all.session = sessionOf(all.call);
+        let ends = 0;
+        all.call.subscribe({ complete: () => ends++ });
+        for (const [name, waitMs] of taken) {
+          if (all.host.getSnapshot().status !== 'active') break;
+          steps[name](all);
+          await on.clock.advance(waitMs);
+          const { status, context } = all.call.getSnapshot();
+          expect(status).not.toBe('error');
+          if (status === 'active' && context.state !== 'connecting') expect(context.state).toBe(all.session?.state);
+        }
+        all.host.stop();
+        on.user.dispose();
+        await on.clock.advance(10_000);
+        expect(ends).toBe(1);
+        expect(on.runtime.sessions).toEqual([]);
+        expect(on.clock.pendingTimers).toBe(0);
+        await on.runtime.close();
+      }),
+      { numRuns: 150, seed: 1 },
+    );
+  }, 60_000);
 });

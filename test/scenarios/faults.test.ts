@@ -223,3 +223,17 @@ test('a model that fails in six turns in a row apologises six times, and the cal
   expect(call.session.state).toBe('idle');
   await call.end();
 });
+
+test('an answer that waits for a user who speaks longer than any deadline is spoken in the end', async () => {
+  const call = await startTestCall({
+    answers: { Hello: { text: 'Hi.' } },
+    options: { interruption: { enabled: false } },
+  });
+  call.user.type('Hello');
+  call.user.speak('', { durationMs: 30_000 });
+  await call.until(25_000);
+  expect(spoken(call)).toEqual([]);
+  await call.until(35_000);
+  expect(spoken(call)).toEqual(['Hi.']);
+  await call.end();
+});

@@ -28,6 +28,13 @@ export type DemoUser =
   | { readonly kind: 'script'; readonly turns: readonly SpokenTurn[] }
   | { readonly kind: 'recording'; readonly frames: readonly AudioFrame[]; readonly format: AudioFormat };
 
+export interface WatchedEngines {
+  readonly label: string;
+  /** Loaded and alive. */
+  readonly ready: number;
+  onDown(listener: () => void): () => void;
+}
+
 export interface DemoCallOptions {
   readonly clock: Clock;
   readonly providers: ProviderChoice & { readonly llm: Llm };
@@ -35,6 +42,8 @@ export interface DemoCallOptions {
   /** Told everything, in order. */
   readonly emit: (event: DemoEvent) => void;
   readonly kill?: { readonly part: KillPart; readonly killEngine?: (() => string) | undefined } | undefined;
+  /** Engines whose deaths are told. */
+  readonly engines?: readonly WatchedEngines[];
   /** Ends the call before its time. */
   readonly signal: AbortSignal;
   /** Rate of the recording and of the agent's audio. Default 16 000. */
@@ -97,6 +106,9 @@ export async function holdDemoCall(options: DemoCallOptions): Promise<DemoCallRe
       transport.pushFrame(frame);
     },
   });
+  const watches = (options.engines ?? []).map((each) =>
+    each.onDown(() => emit({ type: 'engine_down', engine: each.label, spares: each.ready })),
+  );
   const over = AbortSignal.any([signal, whenStopped(session)]);
   try {
     await session.start();
@@ -108,6 +120,7 @@ export async function holdDemoCall(options: DemoCallOptions): Promise<DemoCallRe
     transport.speaker?.drainPlayed();
   } finally {
     microphone.stop();
+    for (const unwatch of watches) unwatch();
     await runtime.close('the demo is over');
   }
   return { turns: book.turns, recording: recorder.toFrame() };

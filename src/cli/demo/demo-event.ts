@@ -68,6 +68,8 @@ export type DemoEventBody =
       readonly latency: AnswerLatency | null;
     }
   | { readonly type: 'part_killed'; readonly part: KillPart; readonly what: string }
+  /** A worker that ran an engine ended; `spares`: loaded ones that stand ready in its place. */
+  | { readonly type: 'engine_down'; readonly engine: string; readonly spares: number }
   /** `by`: the supervisor that started the part again, or the session that began the answer again. */
   | { readonly type: 'part_restarted'; readonly part: string; readonly by: string; readonly afterMs: number }
   | {

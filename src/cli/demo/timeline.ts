@@ -67,8 +67,15 @@ function linesFor(event: DemoEvent, state: string, turns: number | null, style: 
 function draw(atMs: number, { who, text, ink }: Row, style: Style): readonly string[] {
   const time = (atMs / 1000).toFixed(2).padStart(TIME_CELLS);
   const paint = (line: string) => (ink === undefined ? line : style.paint(ink, line));
-  const head = `${style.paint('dim', time)}  ${style.paint(inkOf(who), who.padEnd(WHO_CELLS))}`;
-  if (style.width < NARROW) return [head.trimEnd(), ...wrap(text, style.width - 2).map((line) => `  ${paint(line)}`)];
+  const dimTime = style.paint('dim', time);
+  if (style.width < NARROW) {
+    // The head takes its place in the first line as one word, and is painted afterwards.
+    const head = `${time}_${who}_`.replaceAll(' ', '_');
+    const [first = '', ...rest] = wrap(`${head} ${text}`, style.width - 2);
+    const opening = `${dimTime} ${style.paint(inkOf(who), who)} `;
+    return [`${opening}${paint(first.slice(head.length))}`.trimEnd(), ...rest.map((line) => `  ${paint(line)}`)];
+  }
+  const head = `${dimTime}  ${style.paint(inkOf(who), who.padEnd(WHO_CELLS))}`;
   const indent = TIME_CELLS + 2 + WHO_CELLS;
   const lines = wrap(text, style.width - indent);
   return lines.map((line, i) => (i === 0 ? head : ' '.repeat(indent)) + paint(line));
@@ -129,6 +136,10 @@ function rowsOf(event: DemoEvent, state: string): readonly Row[] {
       return [{ who: 'error', text: `${event.part}: ${event.message} [${event.code}]`, ink: 'red' }];
     case 'part_killed':
       return [{ who: 'killed', text: event.what, ink: 'red' }];
+    case 'engine_down': {
+      const heir = event.spares > 0 ? 'the loaded spare takes over' : 'a new one is loaded';
+      return [{ who: 'killed', text: `the ${event.engine} engine is dead; ${heir}`, ink: 'red' }];
+    }
     case 'part_restarted':
       return [{ who: 'restarted', text: `${event.part} by ${event.by}, after ${took(event.afterMs)}`, ink: 'green' }];
     case 'turn_completed':

@@ -144,6 +144,8 @@ export class TurnBook {
         const { toolsFromMs, toolsToMs } = turn;
         turn.latency ??= {
           ...latency,
+          // Words that were taken as they stood have no final of their own, only that of an earlier turn.
+          transcriptionMs: (latency.transcriptionMs ?? -1) < 0 ? null : latency.transcriptionMs,
           transcriptWaitMs: transcriptWait(latency, (latency.endpointingMs ?? 0) - turn.sinceEndMs),
           toolsMs: toolsFromMs === null || toolsToMs === null ? null : toolsToMs - toolsFromMs,
         };

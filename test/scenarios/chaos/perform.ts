@@ -2,6 +2,7 @@
 import { setTimeout as realTimeout } from 'node:timers';
 import type { AnyActorRef } from 'xstate';
 import { sleep } from '../../../src/clock.ts';
+import { AgentError } from '../../../src/errors.ts';
 import { Agent } from '../../../src/runtime/agent.ts';
 import type { ChatItem } from '../../../src/runtime/ledger.ts';
 import type { SpeechHandle } from '../../../src/runtime/speech-handle.ts';
@@ -169,7 +170,11 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
   const { session, user } = call;
   /** What a timer throws would have ended the process. */
   const until = async (atMs: number) => {
-    while (call.now() < atMs) await call.until(atMs).catch((error: unknown) => uncaught.push(error));
+    while (call.now() < atMs)
+      await call.until(atMs).catch((error: unknown) => {
+        uncaught.push(error);
+        if (error instanceof AgentError && error.code === 'ERR_TIMEOUT') throw error; // timers that spin
+      });
   };
   if (plan.listenerThrows)
     session.on('state_changed', () => {

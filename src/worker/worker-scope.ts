@@ -5,6 +5,7 @@ import { guarded, type ProblemHandler } from '../observer.ts';
 import type { OpenSocket } from './agent-socket.ts';
 import type { Connection } from './connection-options.ts';
 import type { WorkerDefinition } from './define-worker.ts';
+import { STATUS_EVERY_MS } from './heartbeat.ts';
 import { type JobRecord, JobTable } from './job-table.ts';
 import { type CpuMeter, loadOf } from './load.ts';
 import type { Logger } from './logger.ts';
@@ -82,10 +83,10 @@ export class WorkerScope {
     return this.jobs.isFull;
   }
 
-  /** Share of the capacity in use, 0 to 1. The processor is looked at once a second at most. */
+  /** Share of the capacity in use, 0 to 1. The processor counts as the average of the last 2.5 s or more. */
   load(): number {
     const now = this.clock.now();
-    if (now - this.#cpuAtMs >= 1_000) {
+    if (now - this.#cpuAtMs >= STATUS_EVERY_MS) {
       this.#cpuAtMs = now;
       this.#cpu = this.#cpuMeter();
     }

@@ -1,0 +1,88 @@
+import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { afterAll, afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { Agent } from '../../src/runtime/agent.ts';
+import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { defineWorker } from '../../src/worker/define-worker.ts';
+import { WorkerManager } from '../../src/worker/worker-manager.ts';
+import type { JobReport } from '../../src/worker/worker-scope.ts';
+import { ANSWER } from './call.ts';
+import { RemoteUser } from './remote-user.ts';
+import { isSound } from './reports.ts';
+import { tokenFor } from './tokens.ts';
+import { toneProviders } from './tone-providers.ts';
+
+const NAME = `worker-${process.pid}`;
+let count = 0;
+let manager: WorkerManager;
+let reports: JobReport[] = [];
+let users: RemoteUser[] = [];
+
+beforeEach(async () => {
+  reports = [];
+  users = [];
+  const definition = defineWorker({
+    agentName: NAME,
+    entry: (job) => job.startSession({ agent: new Agent({ instructions: 'Answer.' }) }),
+    runtime: {
+      providers: toneProviders(() => ({ text: ANSWER, firstTokenMs: 0, durationMs: 0 })),
+      session: { endpointing: { minDelayMs: 0 } },
+    },
+  });
+  manager = new WorkerManager(definition, {
+    ...inject('livekit'),
+    // A worker on a machine in full use is offered nothing, and tests make machines busy.
+    cpu: () => 0,
+    onJobReport: (report) => reports.push(report),
+  });
+  await manager.start();
+  await vi.waitFor(() => expect(manager.status.state).toBe('available'), { timeout: 10_000 });
+});
+
+afterEach(async () => {
+  await Promise.all(users.map((user) => user.end()));
+  await manager.stop();
+});
+
+afterAll(() => disposeLivekit());
+
+const http = () => inject('livekit').url.replace('ws', 'http');
+
+async function dispatch(): Promise<{ readonly user: RemoteUser; readonly room: string }> {
+  const access = inject('livekit');
+  const room = `dispatched-${process.pid}-${++count}`;
+  const user = new RemoteUser();
+  users.push(user);
+  await user.join(access.url, await tokenFor(access, { identity: 'user', room }));
+  await new AgentDispatchClient(http(), access.apiKey, access.apiSecret).createDispatch(room, NAME, { metadata: 'm' });
+  await user.until(({ type }) => type === 'track', { what: 'the track of the agent' });
+  return { user, room };
+}
+
+test('a dispatched job joins its room, answers, and ends when the user leaves', async () => {
+  const { user, room } = await dispatch();
+  expect(manager.status.jobs).toEqual([expect.objectContaining({ roomName: room, state: 'running' })]);
+  user.send({ type: 'speak', durationMs: 800, hz: 700 });
+  await user.until(isSound(true), { what: 'the answer' });
+  user.send({ type: 'leave' });
+  await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 10_000 });
+  expect(reports[0]).toMatchObject({ roomName: room, outcome: 'succeeded' });
+});
+
+test('a drain lets the call go on to its end', async () => {
+  const { user } = await dispatch();
+  const drained = manager.drain();
+  user.send({ type: 'speak', durationMs: 800, hz: 700 });
+  await user.until(isSound(true), { what: 'the answer' });
+  expect(manager.status.state).toBe('draining');
+  user.send({ type: 'leave' });
+  await drained;
+  expect(reports.map(({ outcome }) => outcome)).toEqual(['succeeded']);
+});
+
+test('a room that is deleted ends the job', async () => {
+  const { room } = await dispatch();
+  const { apiKey, apiSecret } = inject('livekit');
+  await new RoomServiceClient(http(), apiKey, apiSecret).deleteRoom(room);
+  await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 10_000 });
+  expect(manager.status.jobs).toEqual([]);
+});

@@ -20,7 +20,8 @@ async function start(says: Parameters<typeof browserUser>[2], options: LiveAgent
 }
 
 test('a person with a browser is understood and answered by the embedded voices', async () => {
-  await start([{ pauseMs: 2_000 }, 'Hello there. Good morning.', { pauseMs: 20_000 }], {
+  // The engines begin to start with the first audio, and this machine carries the browser and the server too.
+  await start([{ pauseMs: 8_000 }, 'Hello there. Good morning.', { pauseMs: 20_000 }], {
     providers: {},
     options: { endpointing: { minDelayMs: 300 } },
   });

@@ -8,7 +8,7 @@ afterEach(() => call.end());
 afterAll(() => disposeLivekit());
 
 test('what the user says is answered; both sides and the state are seen', async () => {
-  call = await startLiveCall({ answer: () => ({ text: ANSWER, firstTokenMs: 200 }) });
+  call = await startLiveCall({ answer: () => ({ text: ANSWER, firstTokenMs: 500 }) });
   const { user } = call;
   user.send({ type: 'speak', durationMs: 800, hz: 700 });
   const sound = await user.until(isSound(true), { what: 'the answer' });

@@ -143,6 +143,16 @@ const rows: readonly Row[] = [
     state: 'thinking',
   },
   {
+    rule: 'speech that was thrown away is not listened to any more',
+    steps: [
+      resumed,
+      { event: { type: 'speech.started' }, levels: { userSpeaking: true } },
+      { event: { type: 'turn.clear' } },
+    ],
+    state: 'idle',
+    does: 'clearSpeech',
+  },
+  {
     rule: 'noise leads nowhere',
     steps: [
       resumed,

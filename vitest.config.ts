@@ -39,6 +39,7 @@ export default defineConfig({
             'test/supervisor/**/*.test.ts',
             'test/machines/**/*.test.ts',
             'test/runtime/{agent-session-logic,inspect}.test.ts',
+            'test/scenarios/{timed,kill-matrix}.test.ts',
           ],
           env: { XSTATE_BUILD: 'production' },
           server: { deps: { inline: [/xstate/] } },

@@ -151,7 +151,7 @@ export const sessionMachine = setup({
     })),
     forgetTurn: assign(({ context: { levels } }) => ({ levels: { ...levels, turn: null } })),
     forgetSpeech: assign(({ context: { levels } }) => ({
-      levels: { ...levels, openWords: 0, partialWords: 0, finalsOutstanding: 0, turn: null },
+      levels: { ...levels, userSpeaking: false, openWords: 0, partialWords: 0, finalsOutstanding: 0, turn: null },
     })),
     forgetDebt: assign(({ context: { levels } }) => ({ levels: { ...levels, owed: false, turn: null } })),
     showState: effectSlot<{ state: SessionState }>('showState'),

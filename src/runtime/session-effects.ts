@@ -185,7 +185,12 @@ export const sessionEffects = {
     if (lost.length > 0)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'no transcript came for something the user said'));
   }),
-  commitPartials: effect((scope) => scope.input.discard(scope.ledger.commitPartials())),
+  commitPartials: effect((scope) => {
+    const late = scope.ledger.commitPartials();
+    scope.input.discard(late);
+    if (late.length > 0)
+      scope.problem('stt', new AgentError('ERR_PROVIDER', 'a transcript was late; its first words were taken'));
+  }),
   commitRest: effect((scope) => scope.ledger.commitRest()),
   resendSustained: effect((scope) => {
     const { userSpeaking, sustained } = scope.levels();

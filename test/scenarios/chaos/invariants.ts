@@ -158,12 +158,15 @@ const noWordIsLost: Rule = (evidence) => {
     );
   };
   const broken: string[] = [];
+  // What a session that gave up had not written down yet is gone with it; it says so.
+  const savedUntilMs = gaveUp(evidence) ? over - 1_000 : over;
   for (const word of words) {
     const count = said.filter((text) => text === word.word).length;
     if (count > 1) broken.push(`${word.word} is in the history ${count} times`);
     const isCleared = clearedAtMs.some((atMs) => word.fromMs <= atMs && atMs <= word.dueMs + 6_000);
     // Audio comes in frames of 100 ms; what had not arrived was not said.
-    const hasArrived = Math.ceil(word.toMs / 100) * 100 + 100 <= over;
+    const hasArrived =
+      Math.ceil(word.toMs / 100) * 100 + 100 <= over && (word.dueMs <= savedUntilMs || !gaveUp(evidence));
     if (count === 0 && hasArrived && !isCleared && !isExcused(word))
       broken.push(`${word.word} was said at ${word.fromMs} and is lost`);
   }

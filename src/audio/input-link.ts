@@ -79,6 +79,7 @@ export class InputLink {
   #receivedBytes = 0;
   #receivedSinceMs = 0;
   #isClosed = false;
+  #isFinished = false;
 
   constructor(options: InputLinkOptions) {
     this.#clock = options.clock;
@@ -173,6 +174,13 @@ export class InputLink {
     this.#enterLimbo();
   }
 
+  /** The call is ending: what was said so far is finished, what comes from now on is not listened to. */
+  finish(): void {
+    this.forceEnd();
+    this.#dropLimbo();
+    this.#isFinished = true;
+  }
+
   get hasWork(): boolean {
     return this.#utterances.length > 0;
   }
@@ -194,7 +202,7 @@ export class InputLink {
   }
 
   #write(frame: AudioFrame): void {
-    if (frame.samples.length === 0) return;
+    if (frame.samples.length === 0 || this.#isFinished) return;
     this.#anchor(this.#clock.now(), frame.samples.length);
     this.#tape.write(frame);
     const open = this.#open();
@@ -234,6 +242,8 @@ export class InputLink {
       case 'started':
         if (this.#limbo !== null) this.#leaveLimbo();
         else if (this.#open() === undefined) this.#begin(toClock(edge.startedAtMs));
+        // A detector that lags behind tells of voice from before the end; nothing more will come of it.
+        if (this.#isFinished) this.forceEnd();
         return;
       case 'sustained':
         this.#isSustained = true;

@@ -176,7 +176,7 @@ export class AgentSession {
       return { reason };
     }
     scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
-    scope.input.forceEnd();
+    scope.input.finish();
     if (scope.whereis('conversation') === undefined) this.#host.kill(this.sessionId);
     else scope.tell({ type: 'session.close' });
     // The chart bounds this by its own deadline; one second more and the tree is taken down.

@@ -191,7 +191,12 @@ export const sessionEffects = {
     if (late.length > 0)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'a transcript was late; its first words were taken'));
   }),
-  commitRest: effect((scope) => scope.ledger.commitRest()),
+  commitRest: effect((scope) => {
+    const isIncomplete = scope.ledger.utterances.length > 0;
+    scope.ledger.commitRest();
+    if (isIncomplete)
+      scope.problem('stt', new AgentError('ERR_PROVIDER', 'the call ended before the last transcript came'));
+  }),
   resendSustained: effect((scope) => {
     const { userSpeaking, sustained } = scope.levels();
     if (userSpeaking && sustained) scope.tell({ type: 'speech.sustained' });

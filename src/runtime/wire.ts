@@ -84,7 +84,7 @@ function hangUp(scope: SessionScope, reason: string): void {
   if (scope.ledger.transport === 'gone') return;
   scope.ledger.transport = 'gone';
   scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
-  scope.input.forceEnd();
+  scope.input.finish();
   scope.tell({ type: 'transport.closed' });
   scope.whereis('transport')?.send({ type: 'transport.close' });
 }

@@ -55,6 +55,7 @@ export class LivekitTransport implements Transport {
   readonly label = 'livekit';
   readonly #options: OptionsOf<typeof rules>;
   readonly #listeners = new Set<(connection: RoomConnection) => void>();
+  readonly #joining = new Set<(connection: RoomConnection) => void>();
   #connection: RoomConnection | null = null;
   /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
   #discarded: Promise<unknown> = Promise.resolve();
@@ -79,6 +80,15 @@ export class LivekitTransport implements Transport {
     this.#listeners.add(listener);
     if (this.#connection?.isOpen === true) listener(this.#connection);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Told of every attempt to join, before it begins: what listens to the room from here misses nothing of the way in.
+   * Returns a function that stops it.
+   */
+  onJoining(listener: (connection: RoomConnection) => void): () => void {
+    this.#joining.add(listener);
+    return () => this.#joining.delete(listener);
   }
 
   /** Resolves when the agent is out of the room and the native parts are free. Never rejects. */
@@ -115,8 +125,9 @@ export class LivekitTransport implements Transport {
       open: options,
       onProblem: (where, error) => this.#problem(where, error),
     });
-    const joining = this.#join(room, url, token, connection);
+    this.#tell(this.#joining, connection);
     // Nothing in the library can be aborted: a join that is given up is waited for and left.
+    const joining = this.#join(room, url, token, connection);
     const isIn = await raced(joining, this.#options.joinTimeoutMs, clock, signal).catch((error: unknown) => {
       this.#discard(joining, connection);
       throw joinError(error);
@@ -129,14 +140,18 @@ export class LivekitTransport implements Transport {
       });
     }
     this.#connection = connection;
-    for (const listener of this.#listeners) {
+    this.#tell(this.#listeners, connection);
+    return connection;
+  }
+
+  #tell(listeners: ReadonlySet<(connection: RoomConnection) => void>, connection: RoomConnection): void {
+    for (const listener of listeners) {
       try {
         listener(connection);
       } catch (error) {
         this.#problem('listener', error);
       }
     }
-    return connection;
   }
 
   async #access(): Promise<{ readonly url: string; readonly token: string }> {

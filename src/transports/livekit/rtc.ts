@@ -51,6 +51,30 @@ export interface RtcTextReader {
   close(): Promise<void>;
 }
 
+export interface RtcByteOptions {
+  readonly topic: string;
+  readonly attributes?: Record<string, string>;
+  /** Who gets it. Default: everybody in the room. */
+  readonly destinationIdentities?: string[];
+}
+
+export interface RtcByteWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RtcByteReader {
+  readonly info: { readonly mimeType: string; readonly attributes?: Readonly<Record<string, string>> };
+  readAll(): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
+
+export interface RtcDataOptions {
+  readonly topic: string;
+  readonly reliable: boolean;
+  readonly destination_identities?: string[];
+}
+
 export interface RtcTranscription {
   readonly participantIdentity: string;
   readonly trackSid: string;
@@ -70,12 +94,19 @@ export interface RtcLocalParticipant {
   unpublishTrack(trackSid: string): Promise<void>;
   setAttributes(attributes: Record<string, string>): Promise<void>;
   streamText(options: RtcTextOptions): Promise<RtcTextWriter>;
+  streamBytes(options: RtcByteOptions): Promise<RtcByteWriter>;
+  publishData(bytes: Uint8Array, options: RtcDataOptions): Promise<void>;
+  publishDtmf(code: number, digit: string): Promise<void>;
   publishTranscription(transcription: RtcTranscription): Promise<void>;
 }
 
 export interface RtcRoomEvents {
   participantConnected: [participant: RtcParticipant];
   participantDisconnected: [participant: RtcParticipant];
+  participantAttributesChanged: [changed: Record<string, string>, participant: RtcParticipant];
+  /** Participant: absent when a server sent it. */
+  dataReceived: [payload: Uint8Array, participant?: RtcParticipant, kind?: number, topic?: string];
+  dtmfReceived: [code: number, digit: string, participant: RtcParticipant];
   trackPublished: [publication: RtcPublication, participant: RtcParticipant];
   trackSubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
   trackUnsubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
@@ -97,6 +128,10 @@ export interface RtcRoom {
   registerTextStreamHandler(
     topic: string,
     handler: (reader: RtcTextReader, from: { readonly identity: string }) => void,
+  ): void;
+  registerByteStreamHandler(
+    topic: string,
+    handler: (reader: RtcByteReader, from: { readonly identity: string }) => void,
   ): void;
 }
 

@@ -1,7 +1,10 @@
 // rtc-node without the native side: rooms, participants and sources that keep its rules and do what a test says.
 import type {
   Rtc,
+  RtcByteOptions,
+  RtcByteReader,
   RtcConnectOptions,
+  RtcDataOptions,
   RtcFrame,
   RtcLocalParticipant,
   RtcParticipant,
@@ -145,9 +148,14 @@ export class FakeRoom implements RtcRoom {
   readonly attributes: Record<string, string>[] = [];
   readonly texts: (RtcTextOptions & { text: string; isClosed: boolean })[] = [];
   readonly transcriptions: RtcTranscription[] = [];
+  readonly byteStreams: (RtcByteOptions & { bytes: number[]; isClosed: boolean })[] = [];
+  readonly data: (RtcDataOptions & { readonly bytes: Uint8Array })[] = [];
+  readonly dtmf: { readonly code: number; readonly digit: string }[] = [];
   readonly #world: FakeRtcWorld;
   readonly #listeners = new Map<string, Listener[]>();
   readonly #topics = new Map<string, (reader: RtcTextReader, from: { readonly identity: string }) => void>();
+
+  readonly #byteTopics = new Map<string, (reader: RtcByteReader, from: { readonly identity: string }) => void>();
 
   constructor(world: FakeRtcWorld) {
     this.#world = world;
@@ -188,6 +196,25 @@ export class FakeRoom implements RtcRoom {
           },
         };
       },
+      streamBytes: async (options) => {
+        await this.#world.onSend();
+        const entry = { ...options, bytes: [] as number[], isClosed: false };
+        this.byteStreams.push(entry);
+        return {
+          write: async (bytes) => void entry.bytes.push(...bytes),
+          close: async () => {
+            entry.isClosed = true;
+          },
+        };
+      },
+      publishData: async (bytes, options) => {
+        await this.#world.onSend();
+        this.data.push({ ...options, bytes });
+      },
+      publishDtmf: async (code, digit) => {
+        await this.#world.onSend();
+        this.dtmf.push({ code, digit });
+      },
       publishTranscription: async (transcription) => {
         this.transcriptions.push(transcription);
       },
@@ -216,6 +243,14 @@ export class FakeRoom implements RtcRoom {
   ): void {
     if (this.#topics.has(topic)) throw new Error('a handler for this topic is already registered');
     this.#topics.set(topic, handler);
+  }
+
+  registerByteStreamHandler(
+    topic: string,
+    handler: (reader: RtcByteReader, from: { readonly identity: string }) => void,
+  ): void {
+    if (this.#byteTopics.has(topic)) throw new Error('a handler for this topic is already registered');
+    this.#byteTopics.set(topic, handler);
   }
 
   emit<E extends keyof RtcRoomEvents>(event: E, ...args: RtcRoomEvents[E]): void {
@@ -255,6 +290,30 @@ export class FakeRoom implements RtcRoom {
       },
     };
     this.#topics.get(topic)?.(reader, { identity });
+    return reader;
+  }
+
+  /** A participant sends bytes on a topic; returns the reader, to see what became of it. */
+  receiveBytes(
+    topic: string,
+    identity: string,
+    bytes: Uint8Array | Error,
+    { mimeType = 'application/octet-stream', attributes = {} }: Partial<RtcByteReader['info']> = {},
+  ) {
+    const reader = {
+      info: { mimeType, attributes },
+      wasRead: false,
+      wasClosed: false,
+      readAll: async () => {
+        reader.wasRead = true;
+        if (bytes instanceof Error) throw bytes;
+        return [bytes];
+      },
+      close: async () => {
+        reader.wasClosed = true;
+      },
+    };
+    this.#byteTopics.get(topic)?.(reader, { identity });
     return reader;
   }
 }

@@ -62,6 +62,15 @@ describe('options', () => {
     expect(() => livekitTransport({ url: 'ws://host' })).toThrow(/AccessToken/);
   });
 
+  test('who asked before every attempt to join hears what happens on the way in', async () => {
+    const { world, transport, open } = start();
+    const heard: string[] = [];
+    transport.onJoining(({ room }) => room.on('participantConnected', ({ identity }) => heard.push(identity)));
+    world.onConnect = async (room) => room.enter(new FakeParticipant('early'));
+    await open();
+    expect(heard).toEqual(['early']);
+  });
+
   test('a real room is refused under a virtual clock', async () => {
     const { clock } = start();
     const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt' });

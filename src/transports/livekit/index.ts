@@ -6,5 +6,7 @@ export {
   livekitTransport,
 } from './livekit-transport.ts';
 export { RoomConnection } from './room-connection.ts';
-export { attachRoomIo, type ObservedSession, type ShownAgentState } from './room-io.ts';
+export { attachRoomIo, type ObservedSession } from './room-io.ts';
+export type { RoomSwitches } from './room-switches.ts';
 export { disposeLivekit, type Rtc } from './rtc.ts';
+export type { ShownAgentState } from './shown-state.ts';

@@ -5,6 +5,7 @@ import { fields, having, isFunction, numberFrom, type OptionsOf, parseOptions, t
 import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
+import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcRoom } from './rtc.ts';
 
 export interface LivekitToken {
@@ -53,6 +54,8 @@ export function livekitTransport(options: LivekitTransportOptions): LivekitTrans
 
 export class LivekitTransport implements Transport {
   readonly label = 'livekit';
+  /** What of the call is on; may be changed at any time. */
+  readonly switches: RoomSwitches = allOn();
   readonly #options: OptionsOf<typeof rules>;
   readonly #listeners = new Set<(connection: RoomConnection) => void>();
   readonly #joining = new Set<(connection: RoomConnection) => void>();
@@ -123,6 +126,7 @@ export class LivekitTransport implements Transport {
       room,
       identity: this.#options.identity,
       open: options,
+      switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),
     });
     this.#tell(this.#joining, connection);

@@ -1,10 +1,12 @@
 // One stay in a room: whom the agent is linked to, what it hears, what it says and shows, and how it leaves.
+import type { AudioFrame } from '../../audio/frame.ts';
 import type { Clock } from '../../clock.ts';
 import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { readMicrophone } from './microphone.ts';
 import { Outbox, withinMs } from './outbox.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';
+import { allOn, type RoomSwitches } from './room-switches.ts';
 import type { Rtc, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader, RtcTrack } from './rtc.ts';
 
 /** Text streams of participants that are taken as user input. */
@@ -19,6 +21,8 @@ export interface RoomConnectionOptions {
   readonly room: RtcRoom;
   readonly identity: string | undefined;
   readonly open: Pick<TransportOpenOptions, 'clock' | 'onFrame' | 'onEvent'>;
+  /** Default: everything is on. */
+  readonly switches?: RoomSwitches;
   /** Told of sends that failed; none of them ends the call. */
   onProblem(where: string, error: unknown): void;
 }
@@ -30,8 +34,9 @@ export class RoomConnection implements TransportConnection {
   /** Attributes of the agent; apart from the texts, because each waits for the server. */
   readonly attributes: Outbox;
   readonly room: RtcRoom;
+  readonly clock: Clock;
+  readonly switches: RoomSwitches;
   readonly #rtc: Rtc;
-  readonly #clock: Clock;
   readonly #identity: string | undefined;
   readonly #open: RoomConnectionOptions['open'];
   readonly #onProblem: RoomConnectionOptions['onProblem'];
@@ -48,12 +53,13 @@ export class RoomConnection implements TransportConnection {
   #leaving: Promise<void> | null = null;
 
   /** Before the room is joined: handlers that come later miss what happens on the way in. */
-  constructor({ rtc, room, identity, open, onProblem }: RoomConnectionOptions) {
+  constructor({ rtc, room, identity, open, switches = allOn(), onProblem }: RoomConnectionOptions) {
     this.#rtc = rtc;
     this.room = room;
     this.#identity = identity;
     this.#open = open;
-    this.#clock = open.clock;
+    this.clock = open.clock;
+    this.switches = switches;
     this.#onProblem = onProblem;
     const source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
     this.#track = rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
@@ -62,6 +68,7 @@ export class RoomConnection implements TransportConnection {
       source,
       clock: open.clock,
       sampleRateHz: SPEAKER_RATE_HZ,
+      isMuted: () => !switches.audioOutput,
       onStuck: () => this.#giveUp('the room takes no audio any more'),
     });
     this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
@@ -93,6 +100,11 @@ export class RoomConnection implements TransportConnection {
     if (!this.room.isConnected) throw new Error('the room was lost while joining');
     this.#isOpen = true;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
+  }
+
+  /** Tells of something that went wrong beside the call; the call goes on. */
+  problem(where: string, error: unknown): void {
+    this.#onProblem(where, error);
   }
 
   /** Runs before the agent leaves, bounded; for streams that must be closed. Returns a function that takes it back. */
@@ -127,7 +139,7 @@ export class RoomConnection implements TransportConnection {
 
   async #step(where: string, run: () => Promise<unknown> | undefined): Promise<void> {
     try {
-      await withinMs(Promise.resolve(run()), LEAVE_STEP_MS, this.#clock);
+      await withinMs(Promise.resolve(run()), LEAVE_STEP_MS, this.clock);
     } catch (error) {
       this.#onProblem(where, error);
     }
@@ -198,7 +210,7 @@ export class RoomConnection implements TransportConnection {
     this.#stopReading = readMicrophone({
       rtc: this.#rtc,
       track,
-      onFrame: (frame) => this.#open.onFrame(frame),
+      onFrame: (frame) => this.#open.onFrame(this.switches.audioInput ? frame : silenceOf(frame)),
       onError: (error) => this.#onProblem('microphone', error),
     });
   }
@@ -242,4 +254,8 @@ export class RoomConnection implements TransportConnection {
       this.#onProblem('chat', error);
     }
   }
+}
+
+function silenceOf({ samples, ...format }: AudioFrame): AudioFrame {
+  return { ...format, samples: new Int16Array(samples.length) };
 }

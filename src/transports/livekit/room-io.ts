@@ -3,6 +3,7 @@ import type { SessionEventMap, SessionEventName, SessionState } from '../../even
 import type { LivekitTransport } from './livekit-transport.ts';
 import type { RoomConnection } from './room-connection.ts';
 import { RoomTranscripts } from './room-transcripts.ts';
+import { type ShownAgentState, shownStateOf } from './shown-state.ts';
 
 /** What of an AgentSession is needed. */
 export interface ObservedSession {
@@ -10,27 +11,7 @@ export interface ObservedSession {
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
 }
 
-/** The states that front ends know. */
-export type ShownAgentState = 'initializing' | 'listening' | 'thinking' | 'speaking';
-
 const STATE_ATTRIBUTE = 'lk.agent.state';
-
-/** Null: what follows decides, or the agent is about to leave. */
-const SHOWN: Readonly<Record<SessionState, ShownAgentState | null>> = {
-  connecting: 'initializing',
-  idle: 'listening',
-  listening: 'listening',
-  processing: 'listening',
-  paused: 'listening',
-  thinking: 'thinking',
-  toolExecution: 'thinking',
-  responding: 'thinking',
-  speaking: 'speaking',
-  interrupted: null,
-  closing: null,
-  closed: null,
-  failed: null,
-};
 
 /**
  * Shows a session in its room: `lk.agent.state`, `lk.transcription` and the older transcriptions. Call it before
@@ -42,7 +23,7 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
   let shown: ShownAgentState | null = null;
 
   const show = (state: SessionState) => {
-    const next = SHOWN[state];
+    const next = shownStateOf(state);
     if (next === null || next === shown || connection === null) return;
     shown = next;
     const { room, attributes } = connection;

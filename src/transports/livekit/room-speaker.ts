@@ -26,6 +26,8 @@ export interface RoomSpeakerOptions {
   readonly source: RtcSource;
   readonly clock: Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>;
   readonly sampleRateHz: number;
+  /** True: silence passes in place of the voice. Default: never. */
+  isMuted?(): boolean;
   /** Told once, when the native side does not take a piece any more: nothing will be heard through this source again. */
   onStuck?(): void;
 }
@@ -51,6 +53,7 @@ export class RoomSpeaker implements AudioSink {
   #endMs = Number.NEGATIVE_INFINITY;
   #ended = false;
   readonly #onStuck: (() => void) | undefined;
+  readonly #isMuted: () => boolean;
   /** When the piece in flight was handed over. */
   #inFlightSinceMs: number | null = null;
   #isStuck = false;
@@ -59,7 +62,8 @@ export class RoomSpeaker implements AudioSink {
   #isClosed = false;
   #timer: unknown;
 
-  constructor({ rtc, source, clock, sampleRateHz, onStuck }: RoomSpeakerOptions) {
+  constructor({ rtc, source, clock, sampleRateHz, isMuted = () => false, onStuck }: RoomSpeakerOptions) {
+    this.#isMuted = isMuted;
     this.#onStuck = onStuck;
     this.#rtc = rtc;
     this.#source = source;
@@ -161,6 +165,7 @@ export class RoomSpeaker implements AudioSink {
     const samples = Math.min(count, this.#queue.length);
     // The library reads from the start of the buffer whatever the view says: a part of a larger one would play other memory.
     const pcm = new Int16Array(this.#queue.take(count));
+    if (this.#isMuted()) pcm.fill(0);
     const startMs = Math.max(this.#clock.now(), this.#endMs);
     this.#endMs = startMs + (count * 1000) / this.sampleRateHz;
     this.#pieces.push({ startMs, endMs: this.#endMs, samples });

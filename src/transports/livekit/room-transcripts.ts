@@ -26,7 +26,7 @@ export class RoomTranscripts {
   /** Every version is a whole stream under the same segment, in the name of the user. */
   userSaid(utterance: number, text: string, isFinal: boolean): void {
     const { user, texts } = this.#connection;
-    if (user === null) return;
+    if (user === null || !this.#connection.switches.transcription) return;
     if (this.#utterance.id !== utterance) this.#utterance = { id: utterance, finals: 0 };
     const segment = `user_${utterance}_${this.#utterance.finals}`;
     if (isFinal) this.#utterance.finals++;
@@ -37,8 +37,9 @@ export class RoomTranscripts {
 
   /** `text` is all of the item that was heard so far. */
   agentSaid(itemId: string, text: string, isFinal: boolean): void {
-    const { texts } = this.#connection;
-    if (isFinal) texts.push(() => this.#end(itemId, text));
+    const { texts, switches } = this.#connection;
+    if (!switches.transcription) texts.push(() => this.#closeWriter(), 'transcription off');
+    else if (isFinal) texts.push(() => this.#end(itemId, text));
     else texts.push(() => this.#grow(itemId, text), `agent_${itemId}`);
   }
 

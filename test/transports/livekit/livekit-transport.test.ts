@@ -210,6 +210,27 @@ describe('the user', () => {
     expect(publication.subscribed).toBe(true);
   });
 
+  test('is heard as silence of the same length while the microphone is turned off', async () => {
+    const { world, transport, open, frames } = start();
+    const user = new FakeParticipant('anna');
+    user.publish('TR_mic').track = fakeTrack('TR_mic');
+    world.present.push(user);
+    await open();
+    const hear = async () => {
+      world.streams[0]?.stream.push({ data: new Int16Array(320).fill(7), sampleRate: 16_000, channels: 1 });
+      await nextLoopTurn();
+      await nextLoopTurn();
+    };
+    transport.switches.audioInput = false;
+    await hear();
+    transport.switches.audioInput = true;
+    await hear();
+    expect(frames.map(({ samples }) => [samples.length, samples[0]])).toEqual([
+      [320, 0],
+      [320, 7],
+    ]);
+  });
+
   test('is heard from the microphone track, once, until it is gone', async () => {
     const { world, open, frames } = start();
     await open();

@@ -52,7 +52,7 @@ async function start() {
   const connection = await open();
   await clock.settle();
   const states = () => world.room.attributes.map((attributes) => attributes['lk.agent.state']);
-  return { clock, world, session, stop, open, connection, states, room: world.room };
+  return { clock, world, transport, session, stop, open, connection, states, room: world.room };
 }
 
 describe('the state of the agent', () => {
@@ -180,6 +180,17 @@ describe('transcripts', () => {
       { participantIdentity: 'anna', trackSid: 'TR_user', segments: [{ text: 'hi', final: true }] },
       { participantIdentity: 'agent', trackSid: 'TR_agent', segments: [{ id: 'item_1', text: 'Hello', final: true }] },
     ]);
+  });
+
+  test('are not published while they are turned off, and the stream so far is closed', async () => {
+    const { clock, transport, session, room } = await start();
+    session.emit('reply_heard', { turn: 1, itemId: 'item_1', text: 'Hello ', isFinal: false });
+    await clock.settle();
+    transport.switches.transcription = false;
+    session.emit('reply_heard', { turn: 1, itemId: 'item_1', text: 'Hello there', isFinal: true });
+    session.emit('stt_result', { utterance: 1, text: 'hi', isFinal: true });
+    await clock.settle();
+    expect(room.texts.map(({ text, isClosed }) => [text, isClosed])).toEqual([['Hello ', true]]);
   });
 
   test('leave no stream open when the agent leaves in the middle of a word', async () => {

@@ -174,6 +174,24 @@ describe('flush', () => {
   });
 });
 
+test('a muted voice passes as silence of the same length, and is heard again when it is unmuted', async () => {
+  const clock = new VirtualClock();
+  const source = new FakeSource();
+  let muted = true;
+  const rtc = { AudioFrame: FakeFrame };
+  const speaker = new RoomSpeaker({ rtc, source, clock, sampleRateHz: RATE, isMuted: () => muted });
+  const say = async () => {
+    speaker.write({ samples: new Int16Array(40 * perMs).fill(5), sampleRateHz: RATE, channels: 1 });
+    speaker.end();
+    await clock.advance(40);
+  };
+  await say();
+  expect(speaker.playedSamples()).toBe(40 * perMs);
+  muted = false;
+  await say();
+  expect(source.samples).toEqual([...Array(40 * perMs).fill(0), ...Array(40 * perMs).fill(5)]);
+});
+
 test('the queue of the source is a multiple of 10 ms: anything else aborts the process', () => {
   expect(SOURCE_QUEUE_MS % 10).toBe(0);
   expect(SOURCE_QUEUE_MS).toBeGreaterThan(0);

@@ -1,0 +1,151 @@
+// Callers of a test: each in a room of its own, all in one process, each telling what it hears.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { CallerCommand, CallerFact, CallerReport } from './callers-protocol.ts';
+import type { LivekitAccess } from './server.ts';
+import { tokenFor } from './tokens.ts';
+
+export type CallerEvent = { readonly atMs: number } & CallerFact;
+type Of<Type extends CallerFact['type']> = Extract<CallerEvent, { type: Type }>;
+
+/** Long enough for any detector, short enough for a test. */
+const SPOKEN_MS = 600;
+
+export class Caller {
+  readonly room: string;
+  readonly events: CallerEvent[] = [];
+  readonly #send: (command: CallerCommand) => void;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(room: string, send: (command: CallerCommand) => void) {
+    this.room = room;
+    this.#send = send;
+  }
+
+  hear(event: CallerEvent): void {
+    this.events.push(event);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  /** Number of events so far: where a wait for something new begins. */
+  get mark(): number {
+    return this.events.length;
+  }
+
+  /** Identities of who is in the room beside the caller. */
+  get company(): readonly string[] {
+    const there = new Set<string>();
+    for (const event of this.events) {
+      if (event.type === 'came') there.add(event.identity);
+      if (event.type === 'went') there.delete(event.identity);
+    }
+    return [...there];
+  }
+
+  /** The first event of this type that fits, from `from` on; what came before counts. */
+  until<Type extends CallerFact['type']>(
+    type: Type,
+    { fits = () => true, ...options }: { from?: number; limitMs?: number; fits?: (event: Of<Type>) => boolean } = {},
+  ): Promise<Of<Type>> {
+    const isIt = (event: CallerEvent): event is Of<Type> => event.type === type && fits(event as Of<Type>);
+    return this.#wait(isIt, type, options);
+  }
+
+  async joined(): Promise<void> {
+    const isIt = (event: CallerEvent): event is Of<'joined' | 'failed'> => /^(joined|failed)$/.test(event.type);
+    const event = await this.#wait(isIt, 'joined');
+    if (event.type === 'failed') throw new Error(`${this.room}: ${event.message}`);
+  }
+
+  #wait<Found extends CallerEvent>(
+    isIt: (event: CallerEvent) => event is Found,
+    what: string,
+    { from = 0, limitMs = 10_000 }: { from?: number; limitMs?: number } = {},
+  ): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.events.slice(from).find(isIt);
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        const last = this.events.slice(-12).map((event) => JSON.stringify(event));
+        reject(new Error(`${this.room}: no "${what}" within ${limitMs} ms; last:\n${last.join('\n')}`));
+      }, limitMs);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** The agent was heard: sound that began after `from`. */
+  sound(from: number, limitMs?: number): Promise<Of<'sound'>> {
+    return this.until('sound', { from, fits: ({ on }) => on, ...(limitMs !== undefined && { limitMs }) });
+  }
+
+  say(durationMs = SPOKEN_MS): void {
+    this.#send({ type: 'speak', room: this.room, durationMs, hz: 700 });
+  }
+
+  /** Says something and hears the whole answer. Resolves with milliseconds from the last spoken sample to the answer. */
+  async turn(limitMs?: number): Promise<number> {
+    const from = this.mark;
+    this.say();
+    const said = await this.until('said', { from });
+    const answer = await this.sound(from, limitMs);
+    const after = this.events.indexOf(answer);
+    await this.until('sound', { from: after, fits: ({ on }) => !on });
+    return answer.atMs - said.atMs;
+  }
+
+  async leave(): Promise<void> {
+    const from = this.mark;
+    this.#send({ type: 'leave', room: this.room });
+    await this.until('left', { from });
+  }
+}
+
+export class Callers {
+  readonly #access: LivekitAccess;
+  readonly #child: ChildProcess;
+  readonly #callers = new Map<string, Caller>();
+  readonly #ready: Promise<void>;
+
+  constructor(access: LivekitAccess) {
+    this.#access = access;
+    this.#child = fork(fileURLToPath(new URL('./callers-process.ts', import.meta.url)), {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    this.#ready = new Promise((resolve) => {
+      this.#child.on('message', (message) => {
+        const report = message as CallerReport; // sent by callers-process.ts only
+        if (report.type === 'ready') resolve();
+        else this.#callers.get(report.room)?.hear(report);
+      });
+    });
+  }
+
+  /** A new caller in this room; who was there under this name is forgotten. */
+  async join(room: string, identity = 'caller'): Promise<Caller> {
+    const { url } = this.#access;
+    const token = await tokenFor(this.#access, { identity, room });
+    const caller = new Caller(room, (command) => this.#child.send(command));
+    this.#callers.set(room, caller);
+    await this.#ready;
+    this.#child.send({ type: 'join', room, url, token } satisfies CallerCommand);
+    await caller.joined();
+    return caller;
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
+    this.#child.send({ type: 'exit' } satisfies CallerCommand);
+    await ended;
+    clearTimeout(limit);
+  }
+}

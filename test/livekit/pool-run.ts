@@ -1,0 +1,62 @@
+// Workers, callers and dispatches of one test, with names that no other test uses; all of it is gone after `end`.
+import { AgentDispatchClient } from 'livekit-server-sdk';
+import { type Caller, Callers } from './callers.ts';
+import type { LivekitAccess } from './server.ts';
+import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
+
+let count = 0;
+
+export class PoolRun {
+  readonly access: LivekitAccess;
+  readonly agentName: string;
+  readonly workers: WorkerProcess[] = [];
+  readonly #callers: Callers;
+  #rooms = 0;
+
+  constructor(access: LivekitAccess) {
+    this.access = access;
+    this.agentName = `pool-${process.pid}-${++count}`;
+    this.#callers = new Callers(access);
+  }
+
+  /** A worker that is registered. */
+  async worker(
+    options: WorkerProcessOptions['options'] = {},
+    more: Partial<WorkerProcessOptions> = {},
+  ): Promise<WorkerProcess> {
+    const worker = new WorkerProcess({ access: this.access, agentName: this.agentName, options, ...more });
+    this.workers.push(worker); // first, so that a worker that does not come up is ended too
+    await worker.until('registered', { limitMs: 30_000 });
+    return worker;
+  }
+
+  /** Callers who wait in rooms of their own; nobody was asked to serve them. */
+  wait(rooms: number): Promise<Caller[]> {
+    return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(`${this.agentName}-${++this.#rooms}`)));
+  }
+
+  /** Asks for an agent in this room. Resolves with the time at which it was asked for. */
+  async dispatch({ room }: Caller): Promise<number> {
+    const { url, apiKey, apiSecret } = this.access;
+    const atMs = Date.now();
+    await new AgentDispatchClient(url.replace('ws', 'http'), apiKey, apiSecret).createDispatch(room, this.agentName);
+    return atMs;
+  }
+
+  /** Calls under way: each caller has the track of an agent. */
+  async calls(rooms: number): Promise<Caller[]> {
+    const callers = await this.wait(rooms);
+    await Promise.all(
+      callers.map(async (caller) => {
+        await this.dispatch(caller);
+        await caller.until('track');
+      }),
+    );
+    return callers;
+  }
+
+  async end(): Promise<void> {
+    await this.#callers.end();
+    await Promise.all(this.workers.map((worker) => worker.end()));
+  }
+}

@@ -1,0 +1,176 @@
+// A worker as a user starts it, `livekitex-agent start FILE` in a process of its own, with its log lines read.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { WorkerOptions, WorkerStatus } from '../../src/worker/index.ts';
+import type { LivekitAccess } from './server.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const TONE_AGENT = fileURLToPath(new URL('./fixtures/tone-agent.ts', import.meta.url));
+
+export type WorkerLine = { readonly level: number; readonly msg: string } & Readonly<Record<string, unknown>>;
+
+export interface WorkerProcessOptions {
+  readonly access: LivekitAccess;
+  readonly agentName: string;
+  /** Given to `defineWorker` of the fixture; plain data only. */
+  readonly options?: Partial<WorkerOptions>;
+  /** What the agent says to everything. Default two words, 600 ms. */
+  readonly answer?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** More arguments of the command. */
+  readonly args?: readonly string[];
+  /** Default: the agent with tones. */
+  readonly file?: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class WorkerProcess {
+  readonly lines: WorkerLine[] = [];
+  /** Everything it wrote, as it came. */
+  output = '';
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+
+  constructor({
+    access,
+    agentName,
+    options = {},
+    answer,
+    env = {},
+    args = [],
+    file = TONE_AGENT,
+  }: WorkerProcessOptions) {
+    this.#child = spawn(process.execPath, [MAIN, 'start', file, '--health-port', '0', ...args], {
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+        LIVEKIT_URL: access.url,
+        LIVEKIT_API_KEY: access.apiKey,
+        LIVEKIT_API_SECRET: access.apiSecret,
+        AGENT_NAME: agentName,
+        WORKER_OPTIONS: JSON.stringify(options),
+        ...(answer !== undefined && { ANSWER: answer }),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      // The hosts write to it too, also when the worker itself is gone.
+      if (stream !== null) createInterface(stream).on('line', (line) => this.#read(line));
+    }
+  }
+
+  /** Started and registered. */
+  static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
+    const worker = new WorkerProcess(options);
+    await worker.until('registered', { limitMs: 30_000 });
+    return worker;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The first line with this message that fits, from line `from` on; what came before counts. */
+  until(
+    message: string,
+    {
+      from = 0,
+      limitMs = 10_000,
+      fits = () => true,
+    }: { from?: number; limitMs?: number; fits?: (line: WorkerLine) => boolean } = {},
+  ): Promise<WorkerLine> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.lines.slice(from).find((line) => line.msg === message && fits(line));
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        reject(new Error(`no line "${message}" within ${limitMs} ms; last:\n${this.output.slice(-3_000)}`));
+      }, limitMs);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  said(message: string): readonly WorkerLine[] {
+    return this.lines.filter((line) => line.msg === message);
+  }
+
+  /** Every host process it ever had. */
+  get hostPids(): readonly number[] {
+    return this.said('host ready').map((line) => Number(line.pid));
+  }
+
+  /** An answer of its health server. */
+  async ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const { url } = await this.until('health server listens');
+    const answer = await fetch(`${url}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async status(): Promise<WorkerStatus> {
+    const { worker } = JSON.parse((await this.ask('/status')).text) as { worker: WorkerStatus }; // written by routes.ts
+    return worker;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Nothing of it is left after this. */
+  async end(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal('SIGKILL');
+    await this.exited;
+    for (const pid of this.hostPids.filter(isAlive)) process.kill(pid, 'SIGKILL');
+  }
+
+  #read(line: string): void {
+    this.output += `${line}\n`;
+    try {
+      this.lines.push(JSON.parse(line));
+    } catch {
+      return; // a warning of Node
+    }
+    for (const look of [...this.#waiting]) look();
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    // A process that has ended and was not waited for yet is still listed.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+export interface ProcessUse {
+  readonly threads: number;
+  readonly handles: number;
+  readonly rssMb: number;
+}
+
+/** What a process holds; Linux only. */
+export function useOf(pid: number): ProcessUse {
+  const [, pages = '0'] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ');
+  return {
+    threads: readdirSync(`/proc/${pid}/task`).length,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+    rssMb: Math.round((Number(pages) * 4_096) / 1_048_576),
+  };
+}

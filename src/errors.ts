@@ -43,6 +43,11 @@ export const ERRORS = {
   // worker
   ERR_WORKER_AUTH: { meaning: 'The LiveKit server refused the API key or secret of a worker.', retryable: false },
   ERR_WORKER: { meaning: 'A worker could not start, or could not do what was asked of it.', retryable: false },
+  // LiveKit server API and telephony
+  ERR_NOT_FOUND: { meaning: 'A room, participant or dispatch is not on the LiveKit server.', retryable: false },
+  ERR_SERVER_API: { meaning: 'The LiveKit server could not do, or refused, what its API was asked.', retryable: true },
+  ERR_SIP_UNAVAILABLE: { meaning: 'The LiveKit server has no SIP service.', retryable: false },
+  ERR_SIP_CALL: { meaning: 'A telephone call could not be placed, answered or transferred.', retryable: true },
   // command line
   ERR_USAGE: { meaning: 'A command line option is unknown or has a bad value.', retryable: false },
 } as const satisfies Record<string, ErrorRow>;

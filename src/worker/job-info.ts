@@ -1,5 +1,5 @@
 // What a worker knows about a job, as plain data that can cross a process boundary.
-import { type Job, JobType, ParticipantInfo_Kind } from '@livekit/protocol';
+import { type Job, JobType, type ParticipantInfo, ParticipantInfo_Kind } from '@livekit/protocol';
 
 /** What a job is made for: a room, a participant that publishes, or each participant that joins. */
 export type JobKind = 'room' | 'publisher' | 'participant';
@@ -41,7 +41,7 @@ export function jobInfoOf(job: Job): JobInfo {
   return {
     id: job.id,
     dispatchId: job.dispatchId,
-    kind: kindOf(job.type),
+    kind: jobKindOf(job.type),
     roomName: job.room?.name ?? '',
     roomSid: job.room?.sid ?? '',
     agentName: job.agentName,
@@ -49,18 +49,13 @@ export function jobInfoOf(job: Job): JobInfo {
     attributes: { ...job.attributes },
     deployment: job.deployment,
     enableRecording: job.enableRecording,
-    participant:
-      participant === undefined
-        ? null
-        : {
-            sid: participant.sid,
-            identity: participant.identity,
-            name: participant.name,
-            metadata: participant.metadata,
-            attributes: { ...participant.attributes },
-            kind: PARTICIPANT_KINDS.get(participant.kind) ?? 'other',
-          },
+    participant: participant === undefined ? null : jobParticipantOf(participant),
   };
+}
+
+export function jobParticipantOf({ sid, identity, name, metadata, attributes, kind }: ParticipantInfo): JobParticipant {
+  const known = PARTICIPANT_KINDS.get(kind) ?? 'other';
+  return { sid, identity, name, metadata, attributes: { ...attributes }, kind: known };
 }
 
 const PARTICIPANT_KINDS: ReadonlyMap<ParticipantInfo_Kind, JobParticipant['kind']> = new Map([
@@ -71,7 +66,7 @@ const PARTICIPANT_KINDS: ReadonlyMap<ParticipantInfo_Kind, JobParticipant['kind'
   [ParticipantInfo_Kind.AGENT, 'agent'],
 ] as const);
 
-function kindOf(type: JobType): JobKind {
+export function jobKindOf(type: JobType): JobKind {
   switch (type) {
     case JobType.JT_PUBLISHER:
       return 'publisher';

@@ -49,6 +49,8 @@ export interface Levels {
   readonly endedSustained: boolean;
   /** End of the last voice, or null when nothing was said yet. */
   readonly lastVoiceAtMs: number | null;
+  /** When the end of the last utterance was noticed, or null: from then on its recogniser can be late. */
+  readonly speechEndedAtMs: number | null;
   /** Ended utterances whose final transcript is still to come. */
   readonly finalsOutstanding: number;
   /** Words said but not yet taken by a turn. */

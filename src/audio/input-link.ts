@@ -45,6 +45,8 @@ const RATE = INPUT_FORMAT.sampleRateHz;
 const LIMBO_SAMPLES = RATE;
 /** Name of that voice on the tape until it is known to be an utterance. */
 const LIMBO = -1;
+/** A host that ends an utterance twice within this time means it once: what was said in between is less than a word. */
+const COMMIT_AGAIN_SAMPLES = 0.3 * RATE;
 /** What the tape adds before the start of an utterance; not wanted behind words that are already known. */
 const LEAD_IN_SAMPLES = 0.2 * RATE;
 
@@ -72,6 +74,8 @@ export class InputLink {
   readonly #sttBase = new Map<number, number>();
   /** Voice goes on after the host ended the utterance: taped, and an utterance of its own if it lasts. */
   #limbo: { readonly sinceMs: number; readonly startSample: number } | null = null;
+  /** Where the next utterance may start: what lies before was given to one that is over, or thrown away by the host. */
+  #freeFromSample = 0;
   /** The detector said so for the voice that is going on. */
   #isSustained = false;
   #gapTimer: unknown;
@@ -166,8 +170,16 @@ export class InputLink {
     if (open !== undefined && utterances.includes(open.id)) this.#enterLimbo();
   }
 
-  /** Ends the open utterance now, or the voice that went on after such an end. What follows becomes a new one. */
+  /**
+   * Ends the open utterance now, or the voice that went on after such an end. What follows becomes a new one. The same
+   * again at once changes nothing: no recogniser could make anything of a word that was cut twice.
+   */
   forceEnd(): void {
+    if (this.#limbo !== null && this.#tape.position - this.#limbo.startSample < COMMIT_AGAIN_SAMPLES) return;
+    this.#endNow();
+  }
+
+  #endNow(): void {
     this.#leaveLimbo();
     if (this.#open() === undefined) return;
     this.#end(this.#nowOfTape());
@@ -176,7 +188,7 @@ export class InputLink {
 
   /** The call is ending: what was said so far is finished, what comes from now on is not listened to. */
   finish(): void {
-    this.forceEnd();
+    this.#endNow();
     this.#dropLimbo();
     this.#isFinished = true;
   }
@@ -243,7 +255,7 @@ export class InputLink {
         if (this.#limbo !== null) this.#leaveLimbo();
         else if (this.#open() === undefined) this.#begin(toClock(edge.startedAtMs));
         // A detector that lags behind tells of voice from before the end; nothing more will come of it.
-        if (this.#isFinished) this.forceEnd();
+        if (this.#isFinished) this.#endNow();
         return;
       case 'sustained':
         this.#isSustained = true;
@@ -271,8 +283,9 @@ export class InputLink {
   }
 
   #begin(startedAtMs: number): void {
-    const startSample = Math.max(0, Math.round(((startedAtMs - (this.#originMs ?? startedAtMs)) * RATE) / 1000));
-    this.#beginAt(startedAtMs, startSample, 0);
+    const startSample = Math.round(((startedAtMs - (this.#originMs ?? startedAtMs)) * RATE) / 1000);
+    // A detector that missed audio dates everything too early from then on, and words would be heard twice.
+    this.#beginAt(startedAtMs, Math.max(this.#freeFromSample, startSample), 0);
   }
 
   /** @param leadIn samples of the tape's lead-in that are not wanted */
@@ -290,6 +303,7 @@ export class InputLink {
     const open = this.#open();
     if (open === undefined) return;
     open.isEnded = true;
+    this.#freeFromSample = this.#tape.position;
     this.#tape.endUtterance(open.id, this.#tape.position);
     this.#events.ended(lastVoiceAtMs);
     this.#stt?.end(open.id);
@@ -310,6 +324,8 @@ export class InputLink {
 
   #enterLimbo(): void {
     const startSample = this.#tape.position;
+    // Cut in mid-voice: a lead-in from before the cut would be speech, not silence.
+    this.#freeFromSample = startSample + LEAD_IN_SAMPLES;
     this.#limbo = { sinceMs: this.#nowOfTape(), startSample };
     this.#tape.openUtterance(LIMBO, startSample + LEAD_IN_SAMPLES);
     this.#watchGap();

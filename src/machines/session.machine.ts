@@ -79,7 +79,7 @@ export const sessionMachine = setup({
     resuming: () => 1000,
     endpointing: ({ context: { levels } }) => remaining(levels, levels.lastVoiceAtMs, levels.endpointingMs),
     processing: ({ context: { levels, settings } }) =>
-      remaining(levels, levels.lastVoiceAtMs, settings.processingDeadlineMs),
+      remaining(levels, levels.speechEndedAtMs, settings.processingDeadlineMs),
     longestUtterance: ({ context }) => context.settings.longestUtteranceMs,
     falseInterruption: ({ context: { levels, settings } }) =>
       remaining(levels, levels.lastVoiceAtMs, settings.falseInterruptionMs),

@@ -117,6 +117,7 @@ export class Ledger {
   #turnCount = 0;
   #turn: TurnRecord | null = null;
   #lastVoiceAtMs: number | null = null;
+  #speechEndedAtMs: number | null = null;
   #lastFinalAtMs: number | null = null;
   committed = false;
   closing: { readonly reason: string; readonly sinceMs: number } | null = null;
@@ -178,6 +179,7 @@ export class Ledger {
     if (utterance === undefined) return undefined;
     utterance.lastVoiceAtMs = lastVoiceAtMs;
     utterance.endedAtMs = this.#options.now();
+    this.#speechEndedAtMs = utterance.endedAtMs;
     this.#lastVoiceAtMs = Math.max(this.#lastVoiceAtMs ?? lastVoiceAtMs, lastVoiceAtMs);
     return utterance;
   }
@@ -428,6 +430,7 @@ export class Ledger {
       sustained: open?.sustained ?? ended.at(-1)?.sustained ?? false,
       endedSustained: ended.some(({ sustained }) => sustained),
       lastVoiceAtMs: this.#lastVoiceAtMs,
+      speechEndedAtMs: this.#speechEndedAtMs,
       finalsOutstanding: ended.length,
       openWords: this.#readyWords.reduce((sum, { text }) => sum + countWords(text), 0),
       partialWords: this.#utterances.reduce((sum, { partial }) => sum + countWords(partial), 0),

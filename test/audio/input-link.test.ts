@@ -117,6 +117,22 @@ describe('an utterance', () => {
     expect(told).toEqual(['started 0', 'sustained']);
   });
 
+  test('begins behind the one before, however early its detector dates it', async () => {
+    const { link, speak, edge } = setUp();
+    const stt = recogniser(link);
+    await speak(600);
+    edge({ type: 'started', startedAtMs: 500 });
+    await speak(1_000);
+    edge({ type: 'ended', lastVoiceAtMs: 400 });
+    await speak(300);
+    edge({ type: 'started', startedAtMs: 600 });
+    await speak(100);
+    expect(stt.span(1)).toEqual([301, 1_600]);
+    // The lead-in is the silence by which the first one was known to be over.
+    expect(stt.span(2)).toEqual([1_401, 2_000]);
+    expect(recogniser(link).span(2)).toEqual([1_401, 2_000]);
+  });
+
   test('that lasts too long is split, and no millisecond is in both parts or in none', async () => {
     const { link, told, speak, edge } = setUp(1_000);
     const stt = recogniser(link);
@@ -147,7 +163,7 @@ describe('a recogniser that takes over', () => {
     expect(second.port.isCurrent()).toBe(true);
     expect(second.calls).toEqual(['begin 1', 'end 1', 'begin 2']);
     expect(second.span(1)).toEqual([201, 1_000]);
-    expect(second.span(2)).toEqual([791, 1_400]);
+    expect(second.span(2)).toEqual([801, 1_400]);
     link.release(1);
     expect(recogniser(link).calls).toEqual(['begin 2']);
   });
@@ -237,6 +253,33 @@ describe('after the host ended the utterance', () => {
     link.forceEnd();
     expect(told.slice(2)).toEqual(['started 700', 'ended 1000']);
     expect(stt.span(2)).toEqual([701, 1_000]);
+  });
+
+  test('a second end at once is the same one, so that no word is cut twice', async () => {
+    const { link, speak, told, stt } = await forced();
+    await speak(280);
+    link.forceEnd();
+    expect(told.slice(2)).toEqual([]);
+    await speak(20);
+    link.forceEnd();
+    expect(stt.span(2)).toEqual([701, 1_000]);
+  });
+
+  test('the end of the call takes what was said meanwhile, however short it is', async () => {
+    const { link, speak, told, stt } = await forced();
+    await speak(100);
+    link.finish();
+    expect(told.slice(2)).toEqual(['started 700', 'ended 800']);
+    expect(stt.span(2)).toEqual([701, 800]);
+  });
+
+  test('nothing of it is in the next utterance, however early its detector dates it', async () => {
+    const { speak, edge, stt } = await forced();
+    await speak(100);
+    edge({ type: 'ended', lastVoiceAtMs: 690 });
+    edge({ type: 'started', startedAtMs: 400 });
+    await speak(100);
+    expect(stt.span(2)).toEqual([701, 900]);
   });
 
   test('a source that falls silent does not leave it waiting', async () => {

@@ -23,6 +23,7 @@ const quiet: Levels = {
   sustained: false,
   endedSustained: false,
   lastVoiceAtMs: null,
+  speechEndedAtMs: null,
   finalsOutstanding: 0,
   openWords: 0,
   partialWords: 0,

@@ -79,6 +79,14 @@ describe('what the user says', () => {
     expect(said()).toEqual(['one two']);
   });
 
+  test('a recogniser is late from when the end was noticed, wherever the detector puts the last voice', () => {
+    const { ledger, time, levels } = setUp();
+    ledger.beginUtterance(0);
+    time.nowMs = 9_000;
+    ledger.endUtterance(2_000);
+    expect(levels()).toMatchObject({ lastVoiceAtMs: 2_000, speechEndedAtMs: 9_000 });
+  });
+
   test('cleared speech is gone, and its finals are not expected any more', () => {
     const { ledger, utter, levels } = setUp();
     const id = utter();

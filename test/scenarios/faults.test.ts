@@ -184,6 +184,23 @@ describe('a call survives', () => {
   });
 });
 
+test('a detector that missed audio dates voice too early, and no word is cut off or taken twice', async () => {
+  const call = await startTestCall({ otherwise: () => ({ text: 'Yes.' }) });
+  call.user.sendSilence(60_000);
+  call.vad.faults.isDeaf = true;
+  await call.until(6_000);
+  call.vad.faults.isDeaf = false;
+  call.user.speak('one two three', { sttDelayMs: 1_000 });
+  await call.until(7_450);
+  call.user.speak('four five', { sttDelayMs: 1_000 });
+  await call.until(12_000);
+  expect(call.session.history.filter(({ type }) => type === 'user')).toMatchObject([
+    { text: 'one two three four five' },
+  ]);
+  expect(errors(call)).toEqual([]);
+  await call.end();
+});
+
 test('what a mute voice did not say is not in the history', async () => {
   const call = await startTestCall({ answers: { Hello: { text: 'Never heard.' } } });
   call.tts.faults.isMute = true;

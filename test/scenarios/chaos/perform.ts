@@ -23,6 +23,8 @@ export interface SpokenWord {
   readonly toMs: number;
   /** When the final transcript of its line is due. */
   readonly dueMs: number;
+  /** What the recogniser needs for it, from the end of the voice on. */
+  readonly sttDelayMs: number;
 }
 
 /** Text that the model or the host gave to be spoken. */
@@ -198,6 +200,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
         fromMs: startMs + i * wordMs,
         toMs: startMs + (i + 1) * wordMs,
         dueMs: startMs + count * wordMs + sttDelayMs,
+        sttDelayMs,
       });
     user.speak(said.join(' '), { durationMs: count * wordMs, sttDelayMs });
   };

@@ -1,7 +1,7 @@
 // The handle of one call: what a host may ask of it and hear from it. The call itself runs in the supervision tree.
 import type { AnyActorRef } from 'xstate';
 import { AgentError } from '../errors.ts';
-import type { SessionEventName, SessionState } from '../events.ts';
+import type { SessionEventName, SessionState, UserState } from '../events.ts';
 import type { Agent } from './agent.ts';
 import type { AnySessionListener, EventHub, SessionListener } from './event-hub.ts';
 import type { ChatItem, ReplyRequest } from './ledger.ts';
@@ -65,6 +65,11 @@ export class AgentSession {
   get state(): SessionState {
     if (this.#stopped !== null) return this.#scope?.shownState === 'failed' ? 'failed' : 'closed';
     return this.#scope?.shownState ?? 'connecting';
+  }
+
+  /** What the user does; `listening` before the start. */
+  get userState(): UserState {
+    return this.#scope?.shownUser ?? 'listening';
   }
 
   /** What was said, in order; the agent's text is what was heard. */

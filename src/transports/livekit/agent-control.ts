@@ -1,0 +1,316 @@
+// The data channel `agent-control`: participants ask a session for something in JSON, and are answered to themselves only.
+import { AgentError, toAgentError } from '../../errors.ts';
+import type { SessionEventMap, SessionEventName } from '../../events.ts';
+import {
+  fields,
+  type GivenOptionsOf,
+  having,
+  isFunction,
+  isObject,
+  listOf,
+  type OptionsOf,
+  parseOptions,
+} from '../../options.ts';
+import {
+  CONTROL_TOPIC,
+  CONTROL_VERBS,
+  type ControlFields,
+  type ControlVerb,
+  controlBytes,
+  errorAnswer,
+  isControlVerb,
+  type ReadControl,
+  readControl,
+  refusal,
+  SAFE_VERBS,
+} from './control-protocol.ts';
+import { type ControlledSession, performVerb } from './control-verbs.ts';
+import type { LivekitTransport } from './livekit-transport.ts';
+import { Outbox, withinMs } from './outbox.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { RoomConnection } from './room-connection.ts';
+
+/** Messages that one participant may send: generous for a page, harmless for the process. */
+const TAKEN = { burst: 40, perSecond: 20 };
+/** Participants that may not control are told so, a few of them. */
+const TOLD_STRANGERS = { burst: 5, perSecond: 1 };
+const TOLD_BUSY = { burst: 1, perSecond: 1 };
+/** A handler of the host that takes longer is given up; clients wait about as long. */
+const HANDLER_TIMEOUT_MS = 10_000;
+/** Handlers of the host that run at once. */
+const MAX_RUNNING = 16;
+
+/**
+ * Called with the fields of a message of the host's own type and with who sent it. What it returns, or its promise gives, is
+ * the `result` of the answer and must be JSON; an AgentError that it throws is told to the sender without its text.
+ */
+export type ControlHandler = (message: ControlFields, sender: { readonly identity: string }) => unknown;
+
+const isHandlers = (value: unknown) => isObject(value) && Object.values(value).every(isFunction);
+const isFrom = (value: unknown) =>
+  value === 'user' ||
+  value === 'everyone' ||
+  (Array.isArray(value) && value.every((identity) => typeof identity === 'string' && identity !== ''));
+
+const rules = fields({
+  /** Who may control: the participant the agent is linked to; these identities as well; or everyone in the room. */
+  from: having<'user' | 'everyone' | readonly string[]>(
+    isFrom,
+    "must be 'user', 'everyone' or an array of identities",
+  ).default('user'),
+  /** The verbs that may be used. Default: those of `SAFE_VERBS`. */
+  allow: listOf(
+    having<ControlVerb>(
+      (verb) => typeof verb === 'string' && isControlVerb(verb),
+      `must be one of ${CONTROL_VERBS.join(', ')}`,
+    ),
+  ).default([...SAFE_VERBS]),
+  /** Types of the host's own, each with its handler. */
+  handlers: having<Readonly<Record<string, ControlHandler>>>(isHandlers, 'must be an object of functions').default({}),
+});
+
+export type AgentControlOptions = GivenOptionsOf<typeof rules>;
+
+type ControllableSession = ControlledSession & {
+  onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
+};
+
+const attached = new WeakMap<object, AgentControl>();
+
+/**
+ * Lets participants control a session by JSON messages on the topic `agent-control`. Call it before `session.start()`, so
+ * that nothing is missed. Ends with the session.
+ * @throws AgentError `ERR_OPTION` naming field and rule
+ */
+export function attachAgentControl(
+  session: ControllableSession,
+  transport: LivekitTransport,
+  options: AgentControlOptions = {},
+): AgentControl {
+  const control = new AgentControl(session, transport, parseOptions(rules, options, 'agentControl'));
+  attached.set(session, control);
+  return control;
+}
+
+/** The control channel of a session, for messages of the host; null where none was attached. */
+export function agentControlOf(session: object): AgentControl | null {
+  return attached.get(session) ?? null;
+}
+
+export interface ControlCounters {
+  readonly received: number;
+  readonly answered: number;
+  /** Answered with an error. */
+  readonly refused: number;
+  /** Beyond the limit of their sender, and not answered. */
+  readonly dropped: number;
+}
+
+export class AgentControl {
+  readonly #session: ControllableSession;
+  readonly #transport: LivekitTransport;
+  readonly #options: OptionsOf<typeof rules>;
+  readonly #handlers = new Map<string, ControlHandler>();
+  readonly #counters = { received: 0, answered: 0, refused: 0, dropped: 0 };
+  readonly #taken = new RateLimit(TAKEN);
+  readonly #strangers = new RateLimit(TOLD_STRANGERS);
+  readonly #busy = new RateLimit(TOLD_BUSY);
+  #stay: { readonly connection: RoomConnection; readonly outbox: Outbox; readonly told: Set<string> } | null = null;
+  #running = 0;
+  #isStopped = false;
+  readonly #leave: readonly (() => void)[];
+
+  /** @internal Use `attachAgentControl`. */
+  constructor(session: ControllableSession, transport: LivekitTransport, options: OptionsOf<typeof rules>) {
+    this.#session = session;
+    this.#transport = transport;
+    this.#options = options;
+    for (const [type, handler] of Object.entries(options.handlers)) this.onControl(type, handler);
+    this.#leave = [
+      transport.onJoining((connection) => this.#join(connection)),
+      session.onAny((name) => {
+        if (name === 'session_stopped') this.stop();
+      }),
+    ];
+  }
+
+  get counters(): ControlCounters {
+    return { ...this.#counters };
+  }
+
+  /**
+   * Handles messages of a type of the host's own. Returns a function that stops it.
+   * @throws AgentError `ERR_OPTION` when the type is taken
+   */
+  onControl(type: string, handler: ControlHandler): () => void {
+    if (type === '' || isControlVerb(type) || type === 'result' || type === 'error' || this.#handlers.has(type))
+      throw new AgentError('ERR_OPTION', `the type \`${type}\` cannot be handled`, {
+        field: type === '' ? 'type' : type,
+        rule: 'must not be empty, a type of the library, or handled already',
+        fix: 'Choose another name, for instance with a prefix of your own',
+      });
+    this.#handlers.set(type, handler);
+    return () => this.#handlers.delete(type);
+  }
+
+  /**
+   * Sends a message of the host's own, by default to the user. Returns whether there was a room and somebody to send it to.
+   * @throws AgentError `ERR_CONTROL_FAILED` when it is no JSON, or too large
+   */
+  send(message: { readonly type: string } & ControlFields, to?: readonly string[]): boolean {
+    const bytes = controlBytes(message);
+    const user = this.#stay?.connection.user?.identity;
+    const identities = to ?? (user === undefined ? [] : [user]);
+    if (identities.length === 0) return false;
+    return this.#push(bytes, identities);
+  }
+
+  /** No message is taken any more; answers under way still go out. Idempotent. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const leave of this.#leave) leave();
+  }
+
+  #join(connection: RoomConnection): void {
+    const outbox = new Outbox(connection.clock, (error) => connection.problem(CONTROL_TOPIC, error));
+    this.#stay = { connection, outbox, told: new Set() };
+    connection.beforeLeaving(async () => {
+      await outbox.whenIdle();
+      outbox.close();
+    });
+    connection.room.on('disconnected', () => outbox.close());
+    connection.room.on('dataReceived', (payload, participant, _kind, topic) => {
+      if (topic !== CONTROL_TOPIC || participant === undefined) return;
+      this.#receive(payload, participant.identity);
+    });
+  }
+
+  #receive(bytes: Uint8Array, identity: string): void {
+    if (this.#isStopped || this.#stay === null) return;
+    const nowMs = this.#stay.connection.clock.now();
+    this.#counters.received++;
+    if (!this.#mayControl(identity)) {
+      if (this.#strangers.take('', nowMs)) this.#refuse(identity, { id: null, error: notForYou() });
+      else this.#drop();
+      return;
+    }
+    if (!this.#taken.take(identity, nowMs)) {
+      this.#drop();
+      if (this.#busy.take(identity, nowMs)) this.#refuse(identity, { id: null, error: busy('Send fewer a second') });
+      return;
+    }
+    const message = readControl(bytes);
+    if (message.error !== undefined) this.#refuse(identity, message);
+    else this.#perform(message, identity);
+  }
+
+  #mayControl(identity: string): boolean {
+    const { from } = this.#options;
+    if (from === 'everyone' || identity === this.#stay?.connection.user?.identity) return true;
+    return from !== 'user' && from.includes(identity);
+  }
+
+  #perform({ id, type, body }: Extract<ReadControl, { type: string }>, identity: string): void {
+    try {
+      const handler = this.#handlers.get(type);
+      if (handler !== undefined) {
+        void this.#handle(handler, { id, type, body }, identity);
+        return;
+      }
+      if (!isControlVerb(type)) throw refusal('type', `must be one of ${this.#types.join(', ')}`);
+      if (!this.#options.allow.includes(type)) throw notAllowed(type);
+      const target = { session: this.#session, switches: this.#transport.switches };
+      this.#answer(identity, id, performVerb(type, body, target));
+    } catch (error) {
+      this.#refuse(identity, { id, error: told(error) });
+    }
+  }
+
+  get #types(): readonly string[] {
+    return [...this.#options.allow, ...this.#handlers.keys()];
+  }
+
+  async #handle(
+    handler: ControlHandler,
+    { id, body }: { readonly id: ReadControl['id']; readonly type: string; readonly body: ControlFields },
+    identity: string,
+  ): Promise<void> {
+    const clock = this.#stay?.connection.clock;
+    if (clock === undefined) return;
+    try {
+      if (this.#running >= MAX_RUNNING) throw busy('Wait for the answers');
+      this.#running++;
+      try {
+        const running = (async () => ({ result: await handler(body, { identity }) }))();
+        const done = await withinMs(running, HANDLER_TIMEOUT_MS, clock);
+        if (done === undefined) throw new AgentError('ERR_TIMEOUT', 'the handler did not answer');
+        this.#answer(identity, id, done.result ?? {});
+      } finally {
+        this.#running--;
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError)) this.#problem('a handler failed', error);
+      this.#refuse(identity, { id, error: told(error) });
+    }
+  }
+
+  #answer(identity: string, id: ReadControl['id'], result: unknown): void {
+    this.#counters.answered++;
+    if (id !== null) this.#push(controlBytes({ type: 'result', id, result }), [identity]);
+  }
+
+  #refuse(identity: string, { id, error }: { readonly id: ReadControl['id']; readonly error: AgentError }): void {
+    this.#counters.refused++;
+    this.#problem('a message was refused', error);
+    this.#push(controlBytes(errorAnswer(id, error)), [identity]);
+  }
+
+  #drop(): void {
+    this.#counters.dropped++;
+    this.#problem('messages beyond the limit are dropped', busy('Send fewer a second'));
+  }
+
+  #push(bytes: Uint8Array, identities: readonly string[]): boolean {
+    if (this.#stay === null) return false;
+    const { connection, outbox } = this.#stay;
+    const { room } = connection;
+    if (!room.isConnected) return false;
+    outbox.push(async () => {
+      if (!room.isConnected) return;
+      const options = { topic: CONTROL_TOPIC, reliable: true, destination_identities: [...identities] };
+      await room.localParticipant?.publishData(bytes, options);
+    });
+    return true;
+  }
+
+  /** The first of its kind in each stay: a participant must not be able to fill the log. */
+  #problem(what: string, error: unknown): void {
+    if (this.#stay === null || this.#stay.told.has(what)) return;
+    this.#stay.told.add(what);
+    this.#stay.connection.problem(`${CONTROL_TOPIC}: ${what}`, error);
+  }
+}
+
+function told(error: unknown): AgentError {
+  return toAgentError(error, 'ERR_CONTROL_FAILED', 'the message could not be handled');
+}
+
+function notForYou(): AgentError {
+  return new AgentError('ERR_CONTROL_FORBIDDEN', 'the sender may not control this agent', {
+    field: 'sender',
+    rule: 'must be the user the agent is linked to, or an identity that the host allows',
+    fix: 'Name the identity in `agentControl: { from: [...] }`',
+  });
+}
+
+function notAllowed(type: ControlVerb): AgentError {
+  return new AgentError('ERR_CONTROL_FORBIDDEN', `\`${type}\` is not allowed`, {
+    field: 'type',
+    rule: 'must be a type that the host allows',
+    fix: `Add '${type}' to \`agentControl: { allow: [...] }\``,
+  });
+}
+
+function busy(fix: string): AgentError {
+  return new AgentError('ERR_CONTROL_BUSY', 'too many messages', { rule: 'at most 20 a second, 40 at once', fix });
+}

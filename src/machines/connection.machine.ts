@@ -195,7 +195,7 @@ function noAnswer(name: string): ConnectionFailure {
 }
 
 /** A number in [0, 1) that depends on nothing but its arguments (the output step of mulberry32). */
-function fraction(seed: number, step: number): number {
+export function fraction(seed: number, step: number): number {
   let t = (seed + (step + 1) * 0x6d2b79f5) >>> 0;
   t = Math.imul(t ^ (t >>> 15), t | 1);
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);

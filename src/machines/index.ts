@@ -5,6 +5,8 @@ export { connectionMachine } from './connection.machine.ts';
 export { hostMachine } from './host.machine.ts';
 export { jobMachine } from './job.machine.ts';
 export { pipelineMachine } from './pipeline.machine.ts';
+export { reconcilerMachine } from './reconciler.machine.ts';
+export { redispatchMachine } from './redispatch.machine.ts';
 export { sessionMachine } from './session.machine.ts';
 export { toolCallMachine } from './tool-call.machine.ts';
 export { turnMachine } from './turn.machine.ts';

@@ -95,8 +95,8 @@ export const jobMachine = setup({
     showRunning: effectSlot<JobRef>('showRunning'),
     /** Sends `job.stop` when the agent is not in its room. */
     lookAgain: effectSlot<JobRef>('lookAgain'),
-    /** Has the shutdown callbacks run; `job.ended` follows. */
-    stopRun: effectSlot<JobRef & { reason: string }>('stopRun'),
+    /** Has the shutdown callbacks run; `job.ended` follows. `hasFailed`: it ends because something broke. */
+    stopRun: effectSlot<JobRef & { reason: string; hasFailed: boolean }>('stopRun'),
   },
 }).createMachine({
   id: 'job',
@@ -194,7 +194,10 @@ export const jobMachine = setup({
     },
     ending: {
       tags: ['working', 'assigned'],
-      entry: { type: 'stopRun', params: ({ context: { jobId, reason } }) => ({ jobId, reason }) },
+      entry: {
+        type: 'stopRun',
+        params: ({ context: { jobId, reason, error } }) => ({ jobId, reason, hasFailed: error !== null }),
+      },
       after: {
         end: {
           target: 'failed',

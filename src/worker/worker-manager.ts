@@ -16,11 +16,14 @@ import {
 import type { OpenSocket } from './agent-socket.ts';
 import { type ConnectionOptions, resolveConnection } from './connection-options.ts';
 import type { WorkerDefinition } from './define-worker.ts';
+import { serverApi } from './http-server-api.ts';
 import { InProcessRunner } from './in-process-runner.ts';
 import type { JobKind } from './job-info.ts';
 import { type CpuMeter, machineCpu } from './load.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
+import type { ServerApi } from './server-api.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { workerTree } from './worker-tree.ts';
 import { openWebSocket } from './ws-socket.ts';
@@ -48,6 +51,8 @@ export interface WorkerManagerOptions extends ConnectionOptions {
   readonly ids?: Ids;
   /** Default: a WebSocket. */
   readonly openSocket?: OpenSocket;
+  /** Where rooms that lost their agent are looked for. Default: that of the server; none under a virtual clock. */
+  readonly api?: ServerApi;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -82,6 +87,7 @@ export interface WorkerStatus {
   /** Share of the capacity in use, 0 to 1. */
   readonly load: number;
   readonly totals: Readonly<Record<JobReport['outcome'], number>>;
+  readonly reconciler: ReconcilerStatus;
 }
 
 /** Worst first: what a health check has to see. */
@@ -99,6 +105,7 @@ export class WorkerManager {
   readonly clock: Clock;
   readonly runner: JobRunner;
   readonly #scope: WorkerScope;
+  readonly #reconciler: Reconciler | null;
   readonly #options: WorkerManagerOptions;
   readonly #tree: SupervisorLogic<unknown>;
   #root: Actor<SupervisorLogic<unknown>> | null = null;
@@ -133,7 +140,8 @@ export class WorkerManager {
       onProblem: options.onProblem ?? (({ where, error }) => logger.error({ where, error: String(error) }, 'problem')),
       onJobReport: options.onJobReport ?? (() => {}),
     });
-    this.#tree = workerTree(this.#scope);
+    this.#reconciler = reconcilerFor(this.#scope, options.api);
+    this.#tree = workerTree(this.#scope, this.#reconciler);
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
@@ -192,6 +200,7 @@ export class WorkerManager {
       maxJobs: jobs.maxJobs,
       load: this.#scope.load(),
       totals: { ...totals },
+      reconciler: this.#reconciler?.status ?? { state: 'off', redispatched: 0, givenUp: 0 },
     };
   }
 
@@ -239,11 +248,20 @@ export class WorkerManager {
         if (!hadRoot) begin();
         await shutdown(this.#root);
       }
+      await this.#reconciler?.close();
       await this.runner.close();
       this.#resolveStopped();
     })();
     return this.#stopping;
   }
+}
+
+/** Dispatching a room again makes new jobs for everybody in it, so that only workers for whole rooms can do it. */
+function reconcilerFor(scope: WorkerScope, api: ServerApi | undefined): Reconciler | null {
+  const { definition, connection, clock } = scope;
+  if (!definition.reconcile || definition.kinds.some((kind) => kind !== 'room')) return null;
+  if (api === undefined && clock.isVirtual) return null;
+  return new Reconciler(scope, api ?? serverApi({ connection, clock }));
 }
 
 function gaveUp(message: string): ConnectionFailure {

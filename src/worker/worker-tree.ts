@@ -16,6 +16,8 @@ import {
 import type { JobDecision } from './define-worker.ts';
 import type { JobInfo } from './job-info.ts';
 import type { JobRecord } from './job-table.ts';
+import { statedLineage } from './reconciler/lineage.ts';
+import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { DOUBT_MS, Registration } from './registration.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
@@ -30,17 +32,21 @@ const START_MS = 10_000;
 /** What the shutdown callbacks may take is theirs; this is for the way there and back. */
 const END_MARGIN_MS = 2_000;
 
-/** `jobs`, then one registration per kind: a crash of the jobs' supervisor registers anew, a crash of a registration hurts no job. */
-export function workerTree(scope: WorkerScope) {
+/**
+ * `jobs`, then one registration per kind: a crash of the jobs' supervisor registers anew, a crash of a registration
+ * hurts no job. With a reconciler its pool comes before the registrations, and its looks last.
+ */
+export function workerTree(scope: WorkerScope, reconciler: Reconciler | null) {
   const jobs = dynamicSupervisor({ id: 'jobs', intensity: 1_000, periodMs: 5_000 });
-  const jobLogic = jobLogicOf(scope);
-  const workerLogic = workerLogicOf(scope);
+  const parts: JobParts = { scope, reconciler, meant: new WeakSet() };
+  const jobLogic = jobLogicOf(parts);
+  const workerLogic = workerLogicOf(scope, reconciler);
   let jobsRef: AnyActorRef | null = null;
 
   const startJob = (registration: Registration, info: JobInfo): boolean => {
     const record = jobsRef === null ? undefined : scope.jobs.reserve(info, registration.id, scope.clock.now());
     if (record === undefined || jobsRef === null) return false;
-    const answer = startChildNow(jobsRef, jobSpec(scope, jobLogic, record));
+    const answer = startChildNow(jobsRef, jobSpec(parts, jobLogic, record));
     if (answer === 'queued' || answer.ok) return true;
     scope.jobs.release(record);
     return false;
@@ -98,11 +104,23 @@ export function workerTree(scope: WorkerScope) {
     strategy: 'rest_for_one',
     intensity: 3,
     periodMs: 5_000,
-    children: [jobsSpec, ...[...scope.registrations.values()].map(registrationSpec)],
+    children: [
+      jobsSpec,
+      ...(reconciler === null ? [] : [reconciler.poolSpec()]),
+      ...[...scope.registrations.values()].map(registrationSpec),
+      ...(reconciler === null ? [] : [reconciler.lookSpec()]),
+    ],
   });
 }
 
-function workerLogicOf(scope: WorkerScope) {
+interface JobParts {
+  readonly scope: WorkerScope;
+  readonly reconciler: Reconciler | null;
+  /** Jobs that were to end: whatever goes wrong with them afterwards, their rooms get no new agent. */
+  readonly meant: WeakSet<JobRecord>;
+}
+
+function workerLogicOf(scope: WorkerScope, reconciler: Reconciler | null) {
   const registrationOf = (id: string): Registration => {
     const registration = scope.registrations.get(id);
     if (registration === undefined) throw new Error(`no registration ${id}`);
@@ -120,14 +138,18 @@ function workerLogicOf(scope: WorkerScope) {
     actors: { connection },
     actions: {
       dropSocket: (_, { registrationId, why }) => registrationOf(registrationId).drop(why),
-      showStatus: (_, { registrationId, status }) => registrationOf(registrationId).show(status),
+      showStatus: (_, { registrationId, status }) => {
+        registrationOf(registrationId).show(status);
+        if (status === 'available') reconciler?.nudge();
+      },
       askForDrain: () => scope.drain(),
       endJobs: () => scope.endJobs('the worker stops'),
     },
   });
 }
 
-function jobLogicOf(scope: WorkerScope) {
+function jobLogicOf(parts: JobParts) {
+  const { scope, meant } = parts;
   const withRecord = (jobId: string, act: (record: JobRecord) => void) => {
     const record = scope.jobs.get(jobId);
     if (record !== undefined) act(record);
@@ -137,7 +159,7 @@ function jobLogicOf(scope: WorkerScope) {
     actors: {
       decideJob: fromPromise(async ({ input: { jobId }, signal }) => {
         const record = scope.jobs.get(jobId);
-        return record !== undefined && decide(scope, record, signal);
+        return record !== undefined && decide(parts, record, signal);
       }),
     },
     actions: {
@@ -150,7 +172,7 @@ function jobLogicOf(scope: WorkerScope) {
         withRecord(jobId, (record) => {
           registrationOf(record)?.answer({ jobId, isAvailable: false, terminate: record.terminate });
         }),
-      startRun: (_, { jobId }) => withRecord(jobId, (record) => startRun(scope, record)),
+      startRun: (_, { jobId }) => withRecord(jobId, (record) => startRun(parts, record)),
       showRunning: (_, { jobId }) =>
         withRecord(jobId, (record) => {
           scope.logger.info(idsOf(record), 'job running');
@@ -162,15 +184,21 @@ function jobLogicOf(scope: WorkerScope) {
           scope.logger.warn({ ...idsOf(record), isInRoom }, 'a termination came while the agent was joining');
           if (!isInRoom) record.actor?.send({ type: 'job.stop', reason: 'terminated by the server' });
         }),
-      stopRun: (_, { jobId, reason }) => withRecord(jobId, (record) => record.run?.stop(reason)),
+      stopRun: (_, { jobId, reason, hasFailed }) =>
+        withRecord(jobId, (record) => {
+          if (!hasFailed) meant.add(record);
+          record.run?.stop(reason);
+        }),
     },
   });
 }
 
-function jobSpec(scope: WorkerScope, logic: ReturnType<typeof jobLogicOf>, record: JobRecord): ChildSpec<unknown> {
+function jobSpec(parts: JobParts, logic: ReturnType<typeof jobLogicOf>, record: JobRecord): ChildSpec<unknown> {
+  const { scope, reconciler, meant } = parts;
   const { filterTimeoutMs, shutdownTimeoutMs } = scope.definition;
   const settings = {
-    decisionMs: filterTimeoutMs,
+    // Whether a room that was dispatched again is still free is asked of the server.
+    decisionMs: filterTimeoutMs + (reconciler !== null && statedLineage(record.info) !== null ? OFFER_CHECK_MS : 0),
     assignmentMs: ASSIGNMENT_MS,
     startMs: START_MS,
     recheckMs: DOUBT_MS,
@@ -185,7 +213,11 @@ function jobSpec(scope: WorkerScope, logic: ReturnType<typeof jobLogicOf>, recor
       input: { jobId: record.info.id, settings },
       onSpawn: (ref) => {
         record.actor = ref as ActorRefFrom<typeof logic>; // made from the logic above
-        monitor(ref, (down) => scope.finish(record, endOf(down)));
+        monitor(ref, (down) => {
+          const end = endOf(down);
+          scope.finish(record, end);
+          reconciler?.ended(record, end, meant.has(record));
+        });
       },
     }),
   };
@@ -200,7 +232,7 @@ function isJobOutput(output: unknown): output is JobOutput {
   return typeof output === 'object' && output !== null && 'outcome' in output;
 }
 
-function startRun(scope: WorkerScope, record: JobRecord): void {
+function startRun({ scope }: JobParts, record: JobRecord): void {
   const { info, url, token, identity } = record;
   const { actor } = record;
   // Reports may come while the chart is still in the middle of the entry action that called us.
@@ -219,7 +251,12 @@ function startRun(scope: WorkerScope, record: JobRecord): void {
   );
 }
 
-async function decide(scope: WorkerScope, record: JobRecord, signal: AbortSignal): Promise<boolean> {
+async function decide({ scope, reconciler }: JobParts, record: JobRecord, signal: AbortSignal): Promise<boolean> {
+  const verdict = (await reconciler?.offered(record.info)) ?? 'take';
+  if (verdict !== 'take') {
+    record.terminate = verdict === 'terminate';
+    return false;
+  }
   const { requestFilter } = scope.definition;
   if (requestFilter === undefined) return true;
   let decision: JobDecision;

@@ -1,0 +1,326 @@
+// Finds rooms that wait for an agent of this worker and dispatches them again, once, however many workers look.
+import { type ActorRefFrom, type AnyActorRef, fromPromise } from 'xstate';
+import { sleep } from '../../clock.ts';
+import { textOf } from '../../errors.ts';
+import { type ReconcilerEvent, reconcilerMachine } from '../../machines/reconciler.machine.ts';
+import { type RedispatchOutput, redispatchMachine } from '../../machines/redispatch.machine.ts';
+import { type ChildSpec, describeReason, dynamicSupervisor, monitor, startChildNow } from '../../supervisor/index.ts';
+import type { JobInfo } from '../job-info.ts';
+import type { JobRecord } from '../job-table.ts';
+import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server-api.ts';
+import type { JobReport, WorkerScope } from '../worker-scope.ts';
+import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
+import { orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
+import { RoomWatch, type Verdict } from './room-watch.ts';
+
+export interface ReconcilerStatus {
+  /** `backingOff`: the API of the server does not answer; calls go on, but lost rooms are not found. */
+  readonly state: 'off' | 'resting' | 'looking' | 'backingOff';
+  /** Rooms that were dispatched again. */
+  readonly redispatched: number;
+  /** Rooms that were left alone because their jobs died again and again. */
+  readonly givenUp: number;
+}
+
+/** What to say to an offer. `terminate`: nobody else is to be asked either. */
+export type OfferVerdict = 'take' | 'refuse' | 'terminate';
+
+const EVERY_MS = 2_500;
+const LOOK_MS = 15_000;
+const MAX_DELAY_MS = 60_000;
+const CALL_MS = 3_000;
+/** The server waits for 3 s for the answer to an offer. */
+export const OFFER_CHECK_MS = 1_500;
+/** A filter that said no is not asked about the same room again at once. */
+const REFUSED_MS = 60_000;
+const MAX_REMEMBERED = 1_000;
+const RELEASE_TRIES = 3;
+const RELEASE_AGAIN_MS = 1_000;
+/** Rooms that one look asks about at the same time. */
+const AT_ONCE = 8;
+
+type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity'>;
+
+export class Reconciler {
+  readonly #scope: WorkerScope;
+  readonly #api: ServerApi;
+  readonly #watch = new RoomWatch();
+  readonly #cases = new Map<string, RoomCase>();
+  /** Jobs that died here and whose rooms could not be dispatched again yet. */
+  readonly #dead = new Map<string, CaseGiven>();
+  /** Dispatches whose jobs ended on purpose, by the time until which they are remembered. */
+  readonly #released = new Map<string, number>();
+  /** Lineages that the request filter refused, and until when that counts. */
+  readonly #refused = new Map<string, number>();
+  /** Offered jobs that were refused because another dispatch has the room. */
+  readonly #outvoted = new Set<string>();
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #logic;
+  #actor: ActorRefFrom<typeof reconcilerMachine> | null = null;
+  #pool: AnyActorRef | null = null;
+  #redispatched = 0;
+  #givenUp = 0;
+
+  constructor(scope: WorkerScope, api: ServerApi) {
+    this.#scope = scope;
+    this.#api = api;
+    const caseOf = (dispatchId: string): RoomCase => {
+      const found = this.#cases.get(dispatchId);
+      if (found === undefined) throw new Error(`no case ${dispatchId}`);
+      return found;
+    };
+    this.#logic = redispatchMachine.provide({
+      actors: {
+        checkRoom: fromPromise(({ input, signal }) => caseOf(input.dispatchId).check(signal)),
+        createDispatch: fromPromise(({ input, signal }) => caseOf(input.dispatchId).create(signal)),
+        clearRoom: fromPromise(({ input, signal }) => caseOf(input.dispatchId).clear(signal)),
+      },
+    });
+  }
+
+  /** Runs what is done for single rooms. Stands before the registrations in the tree: a drain needs it to its end. */
+  poolSpec(): ChildSpec<unknown> {
+    const logic = dynamicSupervisor({ id: 'redispatches', intensity: 1_000, periodMs: 5_000 });
+    return {
+      id: 'redispatches',
+      type: 'supervisor',
+      restart: 'permanent',
+      start: () => ({
+        logic,
+        onSpawn: (ref) => {
+          this.#pool = ref;
+        },
+      }),
+    };
+  }
+
+  lookSpec(): ChildSpec<unknown> {
+    const logic = reconcilerMachine.provide({ actors: { look: fromPromise(({ signal }) => this.#look(signal)) } });
+    return {
+      id: 'reconciler',
+      restart: 'permanent',
+      shutdown: 'brutal_kill',
+      // A look has no right to cost the calls of the worker anything, not even when it crashes each time.
+      backoff: { initialMs: EVERY_MS },
+      start: () => ({
+        logic,
+        input: {
+          everyMs: EVERY_MS,
+          lookMs: LOOK_MS,
+          maxDelayMs: MAX_DELAY_MS,
+          jitterSeed: Math.floor(this.#scope.ids.random() * 2 ** 31),
+        },
+        onSpawn: (ref) => {
+          this.#actor = ref as ActorRefFrom<typeof logic>; // made from the logic above
+        },
+      }),
+    };
+  }
+
+  get status(): ReconcilerStatus {
+    const value = this.#actor?.getSnapshot().value;
+    const state = value === 'looking' || value === 'backingOff' ? value : 'resting';
+    return { state, redispatched: this.#redispatched, givenUp: this.#givenUp };
+  }
+
+  /** There is a slot to fill, or a room that must not wait. */
+  nudge(): void {
+    const event: ReconcilerEvent = { type: 'worker.look' };
+    // From a later tick: this is called in actions of other charts.
+    queueMicrotask(() => {
+      if (this.#actor?.getSnapshot().status === 'active') this.#actor.send(event);
+    });
+  }
+
+  /** What a worker says to the offer of a job that was dispatched again; null: to be decided without us. */
+  offered(info: JobInfo): Promise<OfferVerdict> | null {
+    const lineage = statedLineage(info);
+    if (lineage === null) return null;
+    const asked = this.#isWinner(info, lineage).catch((error: unknown): OfferVerdict => {
+      this.#scope.logger.warn({ jobId: info.id, error: textOf(error) }, 'an offer could not be checked');
+      return 'refuse';
+    });
+    this.#outvoted.add(info.id);
+    return asked.then((verdict) => {
+      if (verdict === 'take') this.#outvoted.delete(info.id);
+      return verdict;
+    });
+  }
+
+  /** Called once for every job, when nothing of it is left. `isMeant`: it was to end, whatever went wrong on the way. */
+  ended(record: JobRecord, { outcome }: Pick<JobReport, 'outcome'>, isMeant: boolean): void {
+    const { info, identity, phase } = record;
+    const isOutvoted = this.#outvoted.delete(info.id);
+    if (outcome === 'refused' && !isOutvoted) this.#filtered(info);
+    if (info.kind !== 'room' || info.dispatchId === '' || phase !== 'running') return;
+    if (outcome === 'succeeded' || isMeant) {
+      this.#release(info);
+      return;
+    }
+    const { dispatchId, roomName, roomSid } = info;
+    const given = { dispatchId, roomName, roomSid, deadIdentity: identity };
+    remember(this.#dead, dispatchId, given);
+    this.#redispatch(given);
+  }
+
+  /** The request filter does not want this room: this worker does not ask for it again soon. */
+  #filtered(info: JobInfo): void {
+    const until = this.#scope.clock.now() + REFUSED_MS;
+    remember(this.#refused, statedLineage(info)?.root ?? info.dispatchId, until);
+  }
+
+  /** Resolves when the server has been told what it is to forget. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+  }
+
+  async #isWinner({ id, dispatchId, roomName, roomSid }: JobInfo, lineage: Lineage): Promise<OfferVerdict> {
+    // The room has closed meanwhile, and creating the dispatch has opened another one of the same name.
+    if (lineage.roomSid !== roomSid) return 'terminate';
+    const dispatches = await orNull(this.#api.listDispatch(roomName, { timeoutMs: OFFER_CHECK_MS }));
+    if (winnerOf((dispatches ?? []).filter(this.#isOurs), lineage.root)?.id === dispatchId) return 'take';
+    this.#scope.logger.info({ jobId: id, room: roomName, dispatchId }, 'another dispatch has the room');
+    return 'terminate';
+  }
+
+  readonly #isOurs = ({ agentName, deployment }: ServerDispatch): boolean => {
+    const { definition } = this.#scope;
+    return agentName === definition.agentName && deployment === definition.deployment;
+  };
+
+  /** Slot `look`. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { registrations, isDraining } = this.#scope;
+    if (isDraining || ![...registrations.values()].some((each) => each.isRegistered)) return;
+    for (const given of this.#dead.values()) this.#redispatch(given);
+    const rooms = [...this.#watch.choose(await this.#api.listRooms([], { signal, timeoutMs: CALL_MS }))];
+    const failures: unknown[] = [];
+    const count = rooms.length;
+    const worker = async () => {
+      for (let room = rooms.shift(); room !== undefined && !signal.aborted; room = rooms.shift()) {
+        await this.#lookAt(room, signal).catch((error: unknown) => failures.push(error));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    if (failures.length > 0 && failures.length === count) throw failures[0];
+  }
+
+  async #lookAt(room: ServerRoom, signal: AbortSignal): Promise<void> {
+    const call: CallOptions = { signal, timeoutMs: CALL_MS };
+    const { clock, jobs } = this.#scope;
+    const facts = await orNull(
+      Promise.all([this.#api.listDispatch(room.name, call), this.#api.listParticipants(room.name, call)]),
+    );
+    if (facts === null || signal.aborted) return;
+    const [dispatches, participants] = facts;
+    const own = jobs.list().filter(({ info }) => info.roomSid === room.sid && info.dispatchId !== '');
+    const verdicts = this.#watch.judge({
+      room,
+      dispatches: dispatches.filter(this.#isOurs),
+      participants,
+      ownJobs: new Map(own.map(({ info }) => [info.dispatchId, info.id])),
+      nowMs: clock.now(),
+      wallMs: clock.wallNow(),
+    });
+    for (const verdict of verdicts) this.#act(verdict, room, dispatches);
+  }
+
+  #act(verdict: Verdict, room: ServerRoom, dispatches: readonly ServerDispatch[]): void {
+    const { jobs, clock, logger } = this.#scope;
+    if (verdict.kind === 'end') {
+      logger.warn({ jobId: verdict.jobId, room: room.name }, 'the dispatch of a running job is gone');
+      jobs.get(verdict.jobId)?.actor?.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
+      return;
+    }
+    const { dispatchId } = verdict;
+    const dispatch = dispatches.find(({ id }) => id === dispatchId);
+    if (dispatch === undefined) return;
+    if (verdict.kind === 'remove' || this.#released.has(dispatchId)) {
+      this.#release({ dispatchId, roomName: room.name });
+      return;
+    }
+    const refusedUntil = this.#refused.get(lineageOf(dispatch, room.sid).root) ?? 0;
+    // Nobody asks for work that it could not do itself; another worker will see the same room.
+    if (clock.now() < refusedUntil || !this.#canTake()) return;
+    this.#redispatch({ dispatchId, roomName: room.name, roomSid: room.sid, deadIdentity: null });
+  }
+
+  #canTake(): boolean {
+    const { isFull, isDraining, runner, jobs } = this.#scope;
+    return !isFull && !isDraining && runner.freeSlots() > jobs.count('reserved');
+  }
+
+  #redispatch(given: CaseGiven): void {
+    const { dispatchId } = given;
+    const { clock } = this.#scope;
+    if (this.#pool === null || this.#cases.has(dispatchId)) return;
+    this.#cases.set(dispatchId, new RoomCase({ ...given, api: this.#api, wallNow: () => clock.wallNow() }));
+    const answer = startChildNow(this.#pool, {
+      id: `redispatch:${dispatchId}`,
+      restart: 'temporary', // a later look sees whether anything is left to do
+      shutdown: 3 * CALL_MS,
+      start: () => ({
+        logic: this.#logic,
+        input: { dispatchId, stepMs: CALL_MS },
+        onSpawn: (ref) => monitor(ref, ({ output, reason }) => this.#redispatchEnded(given, outputOf(output, reason))),
+      }),
+    });
+    if (answer !== 'queued' && !answer.ok) this.#cases.delete(dispatchId);
+  }
+
+  #redispatchEnded({ dispatchId, roomName, deadIdentity }: CaseGiven, { outcome, error }: RedispatchOutput): void {
+    const { logger } = this.#scope;
+    this.#cases.delete(dispatchId);
+    const fields = { room: roomName, dispatchId, why: deadIdentity === null ? 'no agent' : 'the job died', error };
+    switch (outcome) {
+      case 'redispatched':
+        this.#redispatched++;
+        logger.warn(fields, 'room dispatched again');
+        break;
+      case 'givenUp':
+        this.#givenUp++;
+        logger.error(fields, 'room given up: its jobs die again and again');
+        break;
+      case 'needless':
+        logger.info(fields, 'room needs no new agent');
+        break;
+      case 'failed':
+        logger.warn(fields, 'room could not be dispatched again yet');
+        return;
+    }
+    this.#dead.delete(dispatchId);
+  }
+
+  /** The room is to have no agent of this dispatch any more: whoever looks finds nothing that asks for one. */
+  #release(info: Pick<JobInfo, 'dispatchId' | 'roomName'>): void {
+    const { dispatchId } = info;
+    remember(this.#released, dispatchId, this.#scope.clock.now());
+    const deleted = this.#delete(info).finally(() => this.#pending.delete(deleted));
+    this.#pending.add(deleted);
+  }
+
+  async #delete({ dispatchId, roomName }: Pick<JobInfo, 'dispatchId' | 'roomName'>): Promise<void> {
+    const { clock, logger } = this.#scope;
+    for (let tries = 1; tries <= RELEASE_TRIES; tries++) {
+      try {
+        await orNull(this.#api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
+        return;
+      } catch (error) {
+        logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');
+      }
+      if (tries < RELEASE_TRIES) await sleep(clock, RELEASE_AGAIN_MS);
+    }
+  }
+}
+
+/** The oldest is forgotten first. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value ?? '');
+}
+
+function outputOf(output: unknown, reason: Parameters<typeof describeReason>[0]): RedispatchOutput {
+  if (typeof output === 'object' && output !== null && 'outcome' in output) return output as RedispatchOutput; // that of the chart
+  return { outcome: 'failed', error: describeReason(reason) };
+}

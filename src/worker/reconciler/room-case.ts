@@ -1,0 +1,79 @@
+// One room that waits for an agent: what the server says about it, and what is done for it. Slots of the redispatch chart.
+import { AgentError } from '../../errors.ts';
+import type { RoomFinding } from '../../machines/redispatch.machine.ts';
+import type { CallOptions, ServerApi, ServerDispatch } from '../server-api.ts';
+import { type Lineage, lineageOf, successorAttributes, winnerOf } from './lineage.ts';
+import { isUser, roomJobOf } from './room-watch.ts';
+
+export interface RoomCaseOptions {
+  readonly api: ServerApi;
+  readonly roomName: string;
+  readonly roomSid: string;
+  readonly dispatchId: string;
+  /** What is left of the agent whose job died here; null when the room was found by looking. */
+  readonly deadIdentity: string | null;
+  readonly wallNow: () => number;
+}
+
+/** Jobs that die one after the other, each within this time, are the same trouble again and again. */
+const DEATH_WINDOW_MS = 60_000;
+const MAX_DEATHS = 3;
+const CALL_MS = 3_000;
+
+export class RoomCase {
+  readonly options: RoomCaseOptions;
+  #next: { readonly dispatch: ServerDispatch; readonly lineage: Lineage } | null = null;
+
+  constructor(options: RoomCaseOptions) {
+    this.options = options;
+  }
+
+  async check(signal: AbortSignal): Promise<RoomFinding> {
+    const { api, roomName, roomSid, dispatchId, deadIdentity, wallNow } = this.options;
+    const call: CallOptions = { signal, timeoutMs: CALL_MS };
+    const facts = await orNull(Promise.all([api.listDispatch(roomName, call), api.listParticipants(roomName, call)]));
+    if (facts === null) return 'served'; // there is no such room any more
+    const [dispatches, participants] = facts;
+    const dispatch = dispatches.find(({ id }) => id === dispatchId);
+    if (dispatch === undefined) return 'served'; // ended on purpose, or dealt with by another worker
+    const lineage = lineageOf(dispatch, roomSid);
+    if (winnerOf(dispatches, lineage.root) !== dispatch) return 'replaced';
+    // Creating a dispatch for a room that has just closed would open it again.
+    if (!participants.some(isUser)) return 'served';
+    const job = roomJobOf(dispatch);
+    const isBack = participants.some(({ identity }) => identity === job?.agentIdentity && identity !== deadIdentity);
+    if (isBack || (job?.status === 'success' && deadIdentity === null)) return 'served';
+    const isRecent = wallNow() - dispatch.createdAtEpochMs < DEATH_WINDOW_MS;
+    const deaths = (isRecent ? lineage.deaths : 0) + (job === undefined && deadIdentity === null ? 0 : 1);
+    if (deaths > MAX_DEATHS) return 'hopeless';
+    this.#next = { dispatch, lineage: { ...lineage, deaths } };
+    return 'orphaned';
+  }
+
+  async create(signal: AbortSignal): Promise<void> {
+    if (this.#next === null) throw new AgentError('ERR_WORKER', 'the room was not checked');
+    const { dispatch, lineage } = this.#next;
+    const { agentName, metadata, deployment } = dispatch;
+    const attributes = successorAttributes(dispatch, lineage);
+    const { api, roomName } = this.options;
+    await api.createDispatch({ roomName, agentName, metadata, deployment, attributes }, { signal, timeoutMs: CALL_MS });
+  }
+
+  async clear(signal: AbortSignal): Promise<void> {
+    const { api, roomName, dispatchId, deadIdentity } = this.options;
+    const call: CallOptions = { signal, timeoutMs: CALL_MS };
+    // Front ends take the first agent they see for the one that talks.
+    const removed = deadIdentity === null ? null : orNull(api.removeParticipant(roomName, deadIdentity, call));
+    await Promise.all([orNull(api.deleteDispatch(dispatchId, roomName, call)), removed]);
+  }
+}
+
+/** What is not there any more need not be dealt with. */
+export async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof AgentError && error.code === 'ERR_NOT_FOUND') return null;
+    throw error;
+  }
+}

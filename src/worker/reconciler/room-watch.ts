@@ -1,0 +1,123 @@
+// What a worker remembers of the rooms it has looked at, and what it makes of what it sees now. Plain decisions, no calls.
+import type { ServerDispatch, ServerJob, ServerParticipant, ServerRoom } from '../server-api.ts';
+import { lineageOf, winnerOf } from './lineage.ts';
+
+export interface RoomFacts {
+  readonly room: Pick<ServerRoom, 'name' | 'sid'>;
+  /** Those for this worker's agent. */
+  readonly dispatches: readonly ServerDispatch[];
+  readonly participants: readonly ServerParticipant[];
+  /** Room jobs that run in this worker, by the id of their dispatch. */
+  readonly ownJobs: ReadonlyMap<string, string>;
+  /** Monotonic. */
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+export type Verdict =
+  /** The room waits for an agent. */
+  | { readonly kind: 'redispatch'; readonly dispatchId: string }
+  /** Another dispatch has taken its place. */
+  | { readonly kind: 'remove'; readonly dispatchId: string }
+  /** A job of this worker whose dispatch was deleted, which the server could not tell. */
+  | { readonly kind: 'end'; readonly jobId: string };
+
+type Trouble = 'untaken' | 'absent' | 'replaced' | 'deleted';
+
+interface Sighting {
+  readonly trouble: Trouble;
+  readonly sinceMs: number;
+  readonly looks: number;
+}
+
+interface WatchedRoom {
+  readonly name: string;
+  checkedAtMs: number;
+  /** By dispatch id, or job id for `deleted`. */
+  sightings: ReadonlyMap<string, Sighting>;
+}
+
+/** The server needs up to 5 s to find out who serves a name and 3 s to hand a job out; later it does not try any more. */
+const UNTAKEN_MS = 8_000;
+/** An agent that lost its connection may be on its way back. */
+const ABSENT_MS = 5_000;
+/** Assigned -> joined, on a machine in full use. */
+const JOIN_MS = 10_000;
+/** Rooms with something odd that are looked at in one look. */
+const MAX_SUSPECTS = 64;
+/** Other rooms that are looked at in one look, in turn; two calls each. */
+const MAX_OTHERS = 10;
+
+export class RoomWatch {
+  /** By sid. */
+  readonly #rooms = new Map<string, WatchedRoom>();
+
+  /** The rooms to look at now: those with something odd first, then those not looked at for longest. */
+  choose(rooms: readonly ServerRoom[]): readonly ServerRoom[] {
+    const listed = new Set(rooms.map(({ sid }) => sid));
+    for (const sid of this.#rooms.keys()) if (!listed.has(sid)) this.#rooms.delete(sid);
+    const waiting = rooms.filter((room) => room.participantCount > 0);
+    const isOdd = ({ sid }: ServerRoom) => (this.#rooms.get(sid)?.sightings.size ?? 0) > 0;
+    const checkedAt = ({ sid }: ServerRoom) => this.#rooms.get(sid)?.checkedAtMs ?? Number.NEGATIVE_INFINITY;
+    const inTurn = (a: ServerRoom, b: ServerRoom) => Math.sign(checkedAt(a) - checkedAt(b)) || 0;
+    const suspects = waiting.filter(isOdd).sort(inTurn).slice(0, MAX_SUSPECTS);
+    const others = waiting.filter((room) => !isOdd(room)).sort(inTurn);
+    return [...suspects, ...others.slice(0, MAX_OTHERS)];
+  }
+
+  /** Nothing is concluded from one look: a room must look the same twice in a row. */
+  judge(facts: RoomFacts): readonly Verdict[] {
+    const { room, dispatches, participants, ownJobs, nowMs } = facts;
+    const before = this.#rooms.get(room.sid)?.sightings;
+    const sightings = new Map<string, Sighting>();
+    const verdicts: Verdict[] = [];
+    const see = (id: string, trouble: Trouble): Sighting => {
+      const known = before?.get(id);
+      const sighting =
+        known?.trouble === trouble ? { ...known, looks: known.looks + 1 } : { trouble, sinceMs: nowMs, looks: 1 };
+      sightings.set(id, sighting);
+      return sighting;
+    };
+    for (const dispatch of participants.some(isUser) ? dispatches : []) {
+      const trouble = this.#troubleOf(dispatch, facts);
+      if (trouble === null) continue;
+      const sighting = see(dispatch.id, trouble);
+      if (sighting.looks < 2 || !isOldEnough(sighting, dispatch, facts)) continue;
+      verdicts.push({ kind: trouble === 'replaced' ? 'remove' : 'redispatch', dispatchId: dispatch.id });
+    }
+    const listed = new Set(dispatches.map(({ id }) => id));
+    for (const [dispatchId, jobId] of ownJobs) {
+      if (listed.has(dispatchId)) continue;
+      if (see(jobId, 'deleted').looks >= 2) verdicts.push({ kind: 'end', jobId });
+    }
+    this.#rooms.set(room.sid, { name: room.name, checkedAtMs: nowMs, sightings });
+    return verdicts;
+  }
+
+  #troubleOf(dispatch: ServerDispatch, { room, dispatches, participants, ownJobs }: RoomFacts): Trouble | null {
+    if (winnerOf(dispatches, lineageOf(dispatch, room.sid).root) !== dispatch) return 'replaced';
+    const job = roomJobOf(dispatch);
+    if (job === undefined) return 'untaken';
+    // Ended without an agent: refused on purpose.
+    if (job.status === 'success' || ownJobs.has(dispatch.id)) return null;
+    return participants.some(({ identity }) => identity === job.agentIdentity) ? null : 'absent';
+  }
+}
+
+/** The newest job of a dispatch for the room as a whole. */
+export function roomJobOf({ jobs }: ServerDispatch): ServerJob | undefined {
+  return jobs.findLast(({ kind }) => kind === 'room');
+}
+
+/** Somebody an agent is for: a person, a telephone, a stream. */
+export function isUser({ kind }: ServerParticipant): boolean {
+  return kind !== 'agent' && kind !== 'egress';
+}
+
+function isOldEnough({ trouble, sinceMs }: Sighting, dispatch: ServerDispatch, { nowMs, wallMs }: RoomFacts): boolean {
+  const seenMs = nowMs - sinceMs;
+  // The clock of the server may be off; what was seen here for long enough counts as well.
+  const ageMs = Math.max(seenMs, wallMs - dispatch.createdAtEpochMs);
+  if (trouble === 'untaken') return ageMs >= UNTAKEN_MS;
+  return trouble === 'replaced' || (seenMs >= ABSENT_MS && ageMs >= JOIN_MS);
+}

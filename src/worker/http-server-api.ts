@@ -158,13 +158,15 @@ function roomOf({ sid, name, metadata, numParticipants, creationTime }: Room): S
   };
 }
 
-function dispatchOf({ id, agentName, room, metadata, deployment, state }: AgentDispatch): ServerDispatch {
+function dispatchOf(dispatch: AgentDispatch): ServerDispatch {
+  const { id, agentName, room, metadata, deployment, attributes, state } = dispatch;
   return {
     id,
     agentName,
     roomName: room,
     metadata,
     deployment,
+    attributes: { ...attributes },
     createdAtEpochMs: epochMsOf(state?.createdAt),
     deletedAtEpochMs: epochMsOf(state?.deletedAt),
     jobs: (state?.jobs ?? []).map(jobOf),

@@ -41,6 +41,7 @@ export interface ServerDispatch {
   readonly roomName: string;
   readonly metadata: string;
   readonly deployment: string;
+  readonly attributes: Readonly<Record<string, string>>;
   readonly createdAtEpochMs: number;
   /** 0 when it was not deleted. */
   readonly deletedAtEpochMs: number;
@@ -52,6 +53,8 @@ export interface NewDispatch {
   readonly agentName: string;
   readonly metadata?: string;
   readonly deployment?: string;
+  /** Handed on to its jobs. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface NewSipParticipant {

@@ -43,6 +43,11 @@ export interface WorkerOptions {
   readonly deployment?: string;
   /** Options of the runtime in which jobs start their sessions. */
   readonly runtime?: RuntimeOptions;
+  /**
+   * Looks through the API of the server for rooms whose agent died or never came, and dispatches them again. Default
+   * true; only for workers whose one kind is `room`.
+   */
+  readonly reconcile?: boolean;
   /** Milliseconds for the answer of an async request filter; later is a no. Default 50, 1 to 2 000 (the server stops waiting at 3 000). */
   readonly filterTimeoutMs?: number;
   /** Milliseconds for all shutdown callbacks of a job. Default 10 000, 0 to 600 000. */
@@ -100,6 +105,7 @@ const schema = z.strictObject({
     .refine((text) => DEPLOYMENT.test(text), 'must have no underscore, space or control character')
     .default(''),
   runtime: z.custom<RuntimeOptions>(isObject, 'must be an object').default({}),
+  reconcile: z.boolean('must be true or false').default(true),
   filterTimeoutMs: ms(1, 2_000, 50),
   shutdownTimeoutMs: ms(0, 600_000, 10_000),
   prewarmTimeoutMs: ms(1, 600_000, 30_000),

@@ -153,6 +153,7 @@ class VoiceRuntime implements Runtime {
     this.#defaults = {
       choice: options.providers,
       embedded: null,
+      embeddedLlm: null,
       supervise: (engines) => {
         const parent = this.registry.whereis(ENGINES);
         if (parent !== undefined) for (const each of engines) startChildNow(parent, engineSpec(each));
@@ -242,7 +243,7 @@ class VoiceRuntime implements Runtime {
     this.#sessions.set(session.sessionId, session);
     let scope: SessionScope;
     try {
-      const providers = await resolveProviders(agent, this.#defaults, this.clock);
+      const providers = await resolveProviders(agent, this.#defaults, this.clock, options.audio);
       if (this.#closing !== null) throw new AgentError('ERR_CLOSED', 'the runtime is closed');
       if (session.state === 'closed') throw new AgentError('ERR_CLOSED', 'the session was closed while it started');
       agent.attach(session);

@@ -12,13 +12,14 @@ const cache = new WeakMap<Tts, Map<string, Promise<readonly AudioFrame[] | undef
 /** Fills `scope.fallbackFrames`; on failure it stays undefined and the apology is synthesised when needed. */
 export async function fallbackAudio(scope: SessionScope): Promise<void> {
   const { tts } = scope.providers;
+  if (tts === null) return;
   const text = scope.options.fallbackMessage;
   const byText = cache.get(tts) ?? new Map<string, Promise<readonly AudioFrame[] | undefined>>();
   cache.set(tts, byText);
   const key = `${scope.options.voice ?? ''}\n${text}`;
   let made = byText.get(key);
   if (made === undefined) {
-    made = synthesizeAll(scope, text);
+    made = synthesizeAll(tts, scope, text);
     byText.set(key, made);
   }
   const frames = await made;
@@ -27,7 +28,8 @@ export async function fallbackAudio(scope: SessionScope): Promise<void> {
 }
 
 function synthesizeAll(
-  { providers: { tts }, options, clock }: SessionScope,
+  tts: Tts,
+  { options, clock }: SessionScope,
   text: string,
 ): Promise<readonly AudioFrame[] | undefined> {
   return new Promise((resolve) => {

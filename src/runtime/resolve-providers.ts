@@ -8,6 +8,7 @@ import type { TurnDetector } from '../providers/turn-detector.ts';
 import type { Vad } from '../providers/vad.ts';
 import type { Agent } from './agent.ts';
 import type { SupervisedEngines } from './engines.ts';
+import type { SessionOptions } from './session-options.ts';
 import type { SessionProviders } from './session-scope.ts';
 
 export interface ProviderChoice {
@@ -28,6 +29,8 @@ export interface ProviderDefaults {
   readonly choice: ProviderChoice;
   /** Loaded at first need, shared by all sessions of a runtime. */
   embedded: Promise<EmbeddedProviders> | null;
+  /** The embedded model alone: all that a session in text only needs. */
+  embeddedLlm: Promise<Llm> | null;
   /** Puts the engines under supervision. */
   readonly supervise: (engines: readonly SupervisedEngines[]) => void;
 }
@@ -37,9 +40,13 @@ export async function resolveProviders(
   agent: Agent,
   defaults: ProviderDefaults,
   clock: Clock,
+  { input, output }: SessionOptions['audio'],
 ): Promise<SessionProviders> {
   const chosen: ProviderChoice = { ...defaults.choice, ...agent.providers };
-  const { vad, stt, tts, llm } = chosen;
+  const { llm } = chosen;
+  // Undefined is missing, null is not needed.
+  const [vad, stt] = input ? [chosen.vad, chosen.stt] : [null, null];
+  const tts = output ? chosen.tts : null;
   if (vad !== undefined && stt !== undefined && tts !== undefined && llm !== undefined)
     return { vad, stt, tts, llm, turnDetector: chosen.turnDetector ?? undefined };
   if (clock.isVirtual) {
@@ -50,12 +57,22 @@ export async function resolveProviders(
       fix: 'Use the scripted providers of livekitex-agent/testing',
     });
   }
+  if (vad === null && tts === null) {
+    defaults.embeddedLlm ??= import('../providers/local/intent-llm.ts').then(({ intentLlm }) => intentLlm());
+    return { vad, stt, tts, llm: await defaults.embeddedLlm, turnDetector: undefined };
+  }
   // Imported here, so that a process with providers of its own never loads the engines.
   defaults.embedded ??= loadEmbedded(defaults);
   try {
     const embedded = await defaults.embedded;
     const turnDetector = chosen.turnDetector === undefined ? embedded.turnDetector : chosen.turnDetector;
-    return { ...embedded, ...chosen, turnDetector: turnDetector ?? undefined };
+    return {
+      vad: vad === null ? null : (vad ?? embedded.vad),
+      stt: stt === null ? null : (stt ?? embedded.stt),
+      tts: tts === null ? null : (tts ?? embedded.tts),
+      llm: llm ?? embedded.llm,
+      turnDetector: turnDetector ?? undefined,
+    };
   } catch (error) {
     defaults.embedded = null; // a later session may have more luck
     throw error;

@@ -5,6 +5,8 @@ import type { TurnSettings } from '../machines/turn.machine.ts';
 import {
   fields,
   type GivenOptionsOf,
+  having,
+  isObject,
   numberFrom,
   OptionRule,
   type OptionsOf,
@@ -40,7 +42,29 @@ const deadlines = fields({
   closingMs: ms(1_000),
 });
 
+const audioFields = fields({
+  /** Is the user heard? Without, no microphone is taken, and neither detector nor recogniser runs. */
+  input: trueOrFalse().default(true),
+  /** Does the agent speak? Without, no voice runs and replies are text. */
+  output: trueOrFalse().default(true),
+});
+
+const booleanOrObject = having<boolean | object>(
+  (value) => typeof value === 'boolean' || isObject(value),
+  'must be a boolean, or an object with `input` and `output`',
+);
+
+/** A boolean stands for both directions. */
+const audio = new OptionRule<OptionsOf<typeof audioFields>, boolean | GivenOptionsOf<typeof audioFields> | undefined>(
+  (value) => {
+    const given = booleanOrObject.read(value ?? true);
+    return typeof given === 'boolean' ? { input: given, output: given } : audioFields.read(given);
+  },
+);
+
 const schema = fields({
+  /** What of the call is sound; `false` makes it a conversation in text only. */
+  audio,
   endpointing: group(
     fields({
       /** Silence after which a finished sentence ends the turn. 0 takes the detector's end of speech as it comes. */

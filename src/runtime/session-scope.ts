@@ -2,7 +2,7 @@
 import type { AnyActorRef } from 'xstate';
 import type { AudioFrame } from '../audio/frame.ts';
 import { InputLink } from '../audio/input-link.ts';
-import { OutputLink, type PlayoutDevice, type TextWriter } from '../audio/output-link.ts';
+import { OutputLink, type OutputLinkEvents, type PlayoutDevice, type TextWriter } from '../audio/output-link.ts';
 import { Pacer } from '../audio/pacer.ts';
 import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
@@ -32,12 +32,15 @@ import { Ledger, type ReplyRequest, type TurnRecord } from './ledger.ts';
 import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
 import { SpeechHandle } from './speech-handle.ts';
 import { checkText } from './text-input.ts';
+import { type ReplyOutput, TextOutput } from './text-output.ts';
 
 /** The providers of one session, all resolved. */
 export interface SessionProviders {
-  readonly vad: Vad;
-  readonly stt: Stt;
-  readonly tts: Tts;
+  /** Null in a session that does not listen. */
+  readonly vad: Vad | null;
+  readonly stt: Stt | null;
+  /** Null in a session that does not speak. */
+  readonly tts: Tts | null;
   readonly llm: Llm;
   readonly turnDetector: TurnDetector | undefined;
 }
@@ -74,7 +77,9 @@ export class SessionScope {
   readonly onLog: (entry: ToolLogEntry) => void;
   readonly ledger: Ledger;
   readonly input: InputLink;
-  readonly output: OutputLink<TurnKey>;
+  readonly output: ReplyOutput<TurnKey>;
+  /** The same as `output` where the agent speaks, null where it writes. */
+  readonly voice: OutputLink<TurnKey> | null;
   /** Aborted when the session is over; connections live as long. */
   readonly controller = new AbortController();
   readonly handles = new Map<string, SpeechHandle>();
@@ -154,7 +159,7 @@ export class SessionScope {
         refused: (error) => this.problem('input', error),
       },
     });
-    this.output = new OutputLink<TurnKey>({
+    const events: OutputLinkEvents<TurnKey> = {
       buffering: (key) => this.tellTurn(key, { type: 'playout.buffering' }),
       held: (key) => this.tellTurn(key, { type: 'playout.held' }),
       started: (key) => {
@@ -185,7 +190,9 @@ export class SessionScope {
         this.ledger.setHeard(itemId, text, wasCut);
         if (text !== '') this.emit('reply_heard', { turn: key.n, itemId, text: text.trim(), isFinal: true });
       },
-    });
+    };
+    this.voice = options.options.audio.output ? new OutputLink<TurnKey>(events) : null;
+    this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);
   }
 
   /** The transport is up. */
@@ -235,7 +242,7 @@ export class SessionScope {
     return ledger.levels({
       endpointingMs: this.#endpointingMs,
       sttFailed: this.unhealthy.has('stt'),
-      canPause: this.connection?.sink.canPause ?? false,
+      canPause: this.connection?.sink?.canPause ?? false,
     });
   }
 
@@ -334,10 +341,10 @@ export class SessionScope {
   /** Puts a living connection's loudspeaker behind the output link. */
   useConnection(connection: TransportConnection): void {
     this.connection = connection;
-    this.output.setDevice(this.#deviceOf(connection));
+    if (connection.sink !== null) this.voice?.setDevice(this.#deviceOf(connection.sink));
   }
 
-  #deviceOf({ sink }: TransportConnection): PlayoutDevice {
+  #deviceOf(sink: AudioSink): PlayoutDevice {
     if (sink.pacesItself) return trusted(sink, (error) => this.problem('transport', error));
     return new Pacer({ sink, clock: this.clock, onError: (error) => this.problem('transport', error) });
   }
@@ -346,7 +353,7 @@ export class SessionScope {
   dispose(): void {
     this.controller.abort();
     this.output.flush();
-    this.output.setDevice(null);
+    this.voice?.setDevice(null);
     this.input.close();
     const { connection } = this;
     this.connection = null;

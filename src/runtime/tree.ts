@@ -4,7 +4,7 @@ import type { PipelineKind } from '../events.ts';
 import type { SessionInput } from '../machines/session.machine.ts';
 import { type ChildSpec, dynamicSupervisor, monitor, supervisor } from '../supervisor/index.ts';
 import { pipelineSettingsOf, sessionSettingsOf } from './session-options.ts';
-import { scopeOf } from './session-scope.ts';
+import { type SessionScope, scopeOf } from './session-scope.ts';
 import { conversationLogic, transportEnded, transportLogic } from './wire.ts';
 import { pipelineLogic } from './wire-pipeline.ts';
 
@@ -93,12 +93,16 @@ const conversation: ChildSpec<SessionTreeInput> = {
 const supervised = (
   id: string,
   logic: ReturnType<typeof supervisor<SessionTreeInput>>,
+  isWanted: (scope: SessionScope) => boolean = () => true,
 ): ChildSpec<SessionTreeInput> => ({
   id,
   type: 'supervisor',
   restart: 'permanent',
   shutdown: 'infinity',
-  start: ({ input: own }) => ({ logic, input: own, name: scopeOf(own.sessionId).nameOf(id) }),
+  start: ({ input: own }) => {
+    const scope = scopeOf(own.sessionId);
+    return isWanted(scope) ? { logic, input: own, name: scope.nameOf(id) } : 'ignore';
+  },
 });
 
 /** One session. Nobody caches a sibling, so one_for_one is right: ledger, names and links only. */
@@ -110,8 +114,8 @@ export const sessionTree = supervisor<SessionTreeInput>({
   autoShutdown: 'any_significant',
   children: [
     transport,
-    supervised('input', input),
-    supervised('output', output),
+    supervised('input', input, ({ options }) => options.audio.input),
+    supervised('output', output, ({ options }) => options.audio.output),
     supervised('turns', turns as typeof input),
     supervised('toolCalls', toolCalls as typeof input),
     conversation,

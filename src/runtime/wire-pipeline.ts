@@ -4,6 +4,7 @@ import { playOut } from '../actors/play-out.actor.ts';
 import { type StreamIo, streamLogic } from '../actors/stream.ts';
 import { synthesize } from '../actors/synthesize.actor.ts';
 import { transcribe } from '../actors/transcribe.actor.ts';
+import { AgentError } from '../errors.ts';
 import type { PipelineEvent, PipelineKind } from '../events.ts';
 import { pipelineMachine } from '../machines/pipeline.machine.ts';
 import type { SttResult } from '../providers/stt.ts';
@@ -14,13 +15,22 @@ interface StreamInput {
   readonly kind: PipelineKind;
 }
 
+/** A part of a session that does not use it is never started. */
+function needed<T>(provider: T | null): T {
+  if (provider === null) throw new AgentError('ERR_NOT_PROVIDED', 'this session uses no audio in this direction');
+  return provider;
+}
+
 const STREAMS: Record<PipelineKind, (scope: SessionScope, io: StreamIo<PipelineEvent>) => () => void> = {
   vad: ({ providers, input, clock, options }, io) =>
-    detectSpeech({ vad: providers.vad, link: input, clock, sustainedAfterMs: options.interruption.minDurationMs }, io),
+    detectSpeech(
+      { vad: needed(providers.vad), link: input, clock, sustainedAfterMs: options.interruption.minDurationMs },
+      io,
+    ),
   stt: (scope, io) =>
     transcribe(
       {
-        stt: scope.providers.stt,
+        stt: needed(scope.providers.stt),
         language: scope.options.language,
         link: scope.input,
         clock: scope.clock,
@@ -29,9 +39,17 @@ const STREAMS: Record<PipelineKind, (scope: SessionScope, io: StreamIo<PipelineE
       },
       io,
     ),
-  tts: ({ providers, options, clock, output }, io) =>
-    synthesize({ tts: providers.tts, voice: options.voice, clock, attach: (reader) => output.attachVoice(reader) }, io),
-  playout: ({ clock, output }, io) => playOut({ clock, attach: (reader) => output.attachPlayout(reader) }, io),
+  tts: ({ providers, options, clock, voice }, io) =>
+    synthesize(
+      {
+        tts: needed(providers.tts),
+        voice: options.voice,
+        clock,
+        attach: (reader) => needed(voice).attachVoice(reader),
+      },
+      io,
+    ),
+  playout: ({ clock, voice }, io) => playOut({ clock, attach: (reader) => needed(voice).attachPlayout(reader) }, io),
 };
 
 /** Ledger first, then the event. */

@@ -5,6 +5,7 @@ import { streamLogic } from '../actors/stream.ts';
 import { AgentError, toAgentError } from '../errors.ts';
 import { type ConnectionEvent, connectionMachine } from '../machines/connection.machine.ts';
 import { type SessionContext, sessionMachine } from '../machines/session.machine.ts';
+import type { TransportConnection } from '../transports/transport.ts';
 import { sessionEffects } from './session-effects.ts';
 import { findScope, type SessionScope, scopeOf } from './session-scope.ts';
 
@@ -43,13 +44,17 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
     clock: scope.clock,
     ids: scope.ids,
     signal: life.signal,
-    onFrame: source,
+    audio: scope.options.audio,
+    onFrame: scope.options.audio.input ? source : () => {},
     onEvent: (event) => {
       switch (event.type) {
         case 'opened':
           return;
         case 'text':
           scope.receiveText(event.text);
+          return;
+        case 'dtmf':
+          scope.emit('dtmf_received', { digit: event.digit });
           return;
         case 'lost':
           scope.whereis('transport')?.send({
@@ -65,7 +70,7 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
       }
     },
   });
-  const connection = await opening.catch((error: unknown) => {
+  const connection = await opening.then(withLoudspeaker(scope)).catch((error: unknown) => {
     // An attempt that was given up has nothing new to tell.
     if (!life.signal.aborted)
       scope.transportFailure = toAgentError(error, 'ERR_TRANSPORT', 'the transport could not be opened');
@@ -79,6 +84,18 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
   }
   scope.useConnection(connection);
 });
+
+/** A voice that nobody can hear is a mistake of the host, told before the call begins. */
+function withLoudspeaker({ voice, transport }: SessionScope) {
+  return async (connection: TransportConnection): Promise<TransportConnection> => {
+    if (voice === null || connection.sink !== null) return connection;
+    await connection.close();
+    throw new AgentError('ERR_TRANSPORT', `the transport ${transport.label} has no loudspeaker`, {
+      fix: 'Start the session with the option `audio: { output: false }`',
+      retryable: false,
+    });
+  };
+}
 
 function hangUp(scope: SessionScope, reason: string): void {
   if (scope.ledger.transport === 'gone') return;

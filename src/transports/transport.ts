@@ -29,7 +29,9 @@ export type TransportEvent =
   | { readonly type: 'closed'; readonly reason: string }
   /** The connection broke and the call may go on: `isOpen` is false, and `open` is called again. */
   | { readonly type: 'lost'; readonly reason: string }
-  | { readonly type: 'text'; readonly text: string };
+  | { readonly type: 'text'; readonly text: string }
+  /** A key of the user's telephone: 0-9, *, # or A-D. */
+  | { readonly type: 'dtmf'; readonly digit: string };
 
 export interface TransportOpenOptions {
   readonly sessionId: string;
@@ -37,6 +39,8 @@ export interface TransportOpenOptions {
   readonly ids: Ids;
   /** Aborted when the session ends. A connection outlives the crash of the actor that holds it. */
   readonly signal: AbortSignal;
+  /** What of the call is sound. Without input no microphone is asked for, without output nothing is published. */
+  readonly audio?: { readonly input: boolean; readonly output: boolean };
   /** Microphone frames, any rate, mono or stereo; a bad frame is refused with ERR_AUDIO_FRAME and counted. */
   onFrame(frame: AudioFrame): void;
   onEvent(event: TransportEvent): void;
@@ -44,7 +48,8 @@ export interface TransportOpenOptions {
 
 /** One living connection. */
 export interface TransportConnection {
-  readonly sink: AudioSink;
+  /** Null where nothing is to be heard: only in a session without audio output. */
+  readonly sink: AudioSink | null;
   /** Still usable? A restarted transport actor re-attaches to a living connection and joins again only when it is dead. */
   readonly isOpen: boolean;
   /** Idempotent. */

@@ -30,6 +30,8 @@ test.each([
   ['no deadline', { deadlines: { firstTokenMs: 0 } }, 'deadlines.firstTokenMs'],
   ['half a word', { interruption: { minWords: 0.5 } }, 'interruption.minWords'],
   ['a word for a boolean', { interruption: { enabled: 'no' } }, 'interruption.enabled'],
+  ['a word for the audio', { audio: 'no' }, 'audio'],
+  ['an unknown direction of the audio', { audio: { both: false } }, 'audio.both'],
   ['an apology without words', { fallbackMessage: '' }, 'fallbackMessage'],
   ['an unknown option', { endpoint: {} }, 'endpoint'],
 ])('%s is refused with its field', (_what, options, field) => {
@@ -41,6 +43,16 @@ test.each([
   }
   expect(thrown).toMatchObject({ code: 'ERR_OPTION' });
   expect(String((thrown as Error).message)).toContain(field);
+});
+
+test.each([
+  [undefined, { input: true, output: true }],
+  [true, { input: true, output: true }],
+  [false, { input: false, output: false }],
+  [{}, { input: true, output: true }],
+  [{ input: false }, { input: false, output: true }],
+])('audio: %o means %o', (audio, expected) => {
+  expect(parseSessionOptions({ audio }).audio).toEqual(expected);
 });
 
 test('the session waits longer than its parts: every part gets the time to end by itself', () => {

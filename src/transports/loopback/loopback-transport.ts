@@ -45,12 +45,15 @@ export class LoopbackTransport implements Transport {
         retryable: false,
       });
     const { sampleRateHz = 24_000, canPause = false, openDelayMs = 0, onPlayed } = this.#options;
-    const speaker = new LoopbackSpeaker({
-      clock: options.clock,
-      sampleRateHz,
-      canPause,
-      ...(onPlayed !== undefined && { onPlayed }),
-    });
+    const speaker =
+      options.audio?.output === false
+        ? null
+        : new LoopbackSpeaker({
+            clock: options.clock,
+            sampleRateHz,
+            canPause,
+            ...(onPlayed !== undefined && { onPlayed }),
+          });
     this.#open = options;
     this.#speaker = speaker;
     if (openDelayMs > 0) await this.#takeTime(options, openDelayMs);
@@ -62,7 +65,7 @@ export class LoopbackTransport implements Transport {
       },
       close: () => {
         if (!isOpen()) return;
-        speaker.flush();
+        speaker?.flush();
         this.#open = null;
       },
     };

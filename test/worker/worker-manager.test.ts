@@ -2,6 +2,7 @@ import { JobStatus, JobType, WorkerStatus } from '@livekit/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AgentError } from '../../src/errors.ts';
+import type { JobRunner } from '../../src/worker/runner.ts';
 import { startTestWorker } from './test-worker.ts';
 
 const statusesOf = (worker: ReturnType<typeof startTestWorker>) =>
@@ -149,6 +150,25 @@ describe('offers', () => {
     worker.job('AJ_1').end();
     await worker.settle();
     expect(worker.manager.status.state).toBe('available');
+    await worker.end();
+  });
+
+  test('nor more than there are places to run them: a place is spoken for by an offer that was taken', async () => {
+    const runner: JobRunner = {
+      open: async () => {},
+      freeSlots: () => 1,
+      hosts: [],
+      start: () => ({ stop: () => {}, kill: () => {}, presence: () => ({ state: 'none', sinceMs: 0 }) }),
+      sessions: () => [],
+      close: async () => {},
+    };
+    const worker = startTestWorker({ maxJobs: 9 }, { runner });
+    await worker.start();
+    await worker.offer('AJ_1', 'AJ_2');
+    expect(worker.network.server.answers.map(({ jobId, available }) => [jobId, available]).sort()).toEqual([
+      ['AJ_1', true],
+      ['AJ_2', false],
+    ]);
     await worker.end();
   });
 

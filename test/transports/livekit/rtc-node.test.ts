@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, type Room } from '@livekit/rtc-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AudioFrame as Frame } from '../../../src/audio/frame.ts';
 import { realClock } from '../../../src/clock.ts';
 import { disposeLivekit, type Rtc } from '../../../src/transports/livekit/index.ts';
@@ -129,6 +129,7 @@ describe('the library as it is', () => {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...process.env, NODE_ENV: 'production' },
       });
+      onTestFinished(() => void child.kill('SIGKILL'));
       const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
       return { child, exited };
     };
@@ -137,8 +138,6 @@ describe('the library as it is', () => {
     expect(await freed.exited).toBe(0);
     // By now the other one, which began at the same time, would have ended too.
     expect(kept.child.exitCode).toBeNull();
-    kept.child.kill('SIGKILL');
-    await kept.exited;
   });
 
   test('is refused in a second thread, where it would take the answers of the first', async () => {

@@ -1,0 +1,217 @@
+// Deliberate faults in the LiveKit transport: each takes away the guard against one trap of the native library or the server.
+import type { MutantTable } from './mutant.ts';
+
+export const room: MutantTable = {
+  folder: 'src/transports/livekit',
+  tests: 'test/transports/livekit',
+  mutants: [
+    {
+      name: 'a piece is a view of a larger buffer: the library plays other memory',
+      file: 'room-speaker.ts',
+      find: 'new Int16Array(this.#queue.take(count))',
+      replace: 'new Int16Array(count + 240).subarray(240)',
+    },
+    {
+      name: 'the queue of the source is no multiple of 10 ms: the process aborts',
+      file: 'room-speaker.ts',
+      find: 'SOURCE_QUEUE_MS = 200',
+      replace: 'SOURCE_QUEUE_MS = 205',
+    },
+    {
+      name: 'two pieces are handed over beside each other: the library refuses the second',
+      file: 'room-speaker.ts',
+      find: 'if (this.#inFlightSinceMs !== null) {',
+      replace: 'if (this.#inFlightSinceMs === -1) {',
+    },
+    {
+      name: 'a refused piece ends the pump: the voice is dead',
+      file: 'room-speaker.ts',
+      find: `      this.#counters.refused++;
+    }
+    this.#inFlightSinceMs = null;`,
+      replace: `      this.#counters.refused++;
+      return;
+    }
+    this.#inFlightSinceMs = null;`,
+    },
+    {
+      name: 'the rest under 10 ms is not padded: it is glued to the next reply',
+      file: 'room-speaker.ts',
+      find: 'this.#ended ? Math.ceil(this.#queue.length / step) * step : whole',
+      replace: 'whole',
+    },
+    {
+      name: 'the native queue is not cleared at a flush',
+      file: 'room-speaker.ts',
+      find: 'this.#source.clearQueue();',
+      replace: '',
+    },
+    {
+      name: 'the own queue is not cleared at a flush: the pump fills the room again',
+      file: 'room-speaker.ts',
+      find: 'this.#queue.clear();',
+      replace: '',
+    },
+    {
+      name: 'a closed source is cleared, which throws',
+      file: 'room-speaker.ts',
+      find: 'if (this.#isClosed) return; // the source may be gone, and clearing a closed one throws',
+      replace: '',
+    },
+    {
+      name: 'audio is handed over while the room reconnects, and counted as heard',
+      file: 'room-speaker.ts',
+      find: 'if (this.#isClosed || this.#isHeld) return;',
+      replace: 'if (this.#isClosed) return;',
+    },
+    {
+      name: 'a native side that hangs is not told',
+      file: 'room-speaker.ts',
+      find: 'this.#onStuck?.();',
+      replace: '',
+    },
+    {
+      name: 'output is not joined to pieces of 40 ms and more',
+      file: 'room-speaker.ts',
+      find: 'aheadMs > LOW_WATER_MS',
+      replace: 'false',
+    },
+    {
+      name: 'the library retries a join under the same identity: the server ends the job',
+      file: 'livekit-transport.ts',
+      find: 'joinRetries: 0,',
+      replace: 'joinRetries: 1,',
+    },
+    {
+      name: 'a join that was given up is not waited for by the next one',
+      file: 'livekit-transport.ts',
+      find: 'this.#discarded = Promise.all([this.#discarded, left]);',
+      replace: 'void left;',
+    },
+    {
+      name: 'a join has no deadline',
+      file: 'livekit-transport.ts',
+      find: 'return await withinMs(Promise.race([promise, aborted]), limitMs, clock);',
+      replace: 'return await Promise.race([promise, aborted]);',
+    },
+    {
+      name: 'everything in the room is subscribed and decoded',
+      file: 'livekit-transport.ts',
+      find: 'autoSubscribe: false',
+      replace: 'autoSubscribe: true',
+    },
+    {
+      name: 'the token is shown in the error of a failed join',
+      file: 'livekit-transport.ts',
+      find: ".replaceAll(/access_token=[^&\\s\"')]+/g, 'access_token=...')",
+      replace: '',
+    },
+    {
+      name: 'the library is loaded in a worker thread, where it steals the answers of the first',
+      file: 'rtc.ts',
+      find: 'if (!isMainThread)',
+      replace: 'if (isMainThread === undefined)',
+    },
+    {
+      name: 'the library is not disposed of: the process never ends',
+      file: 'rtc.ts',
+      find: 'await (await loaded).dispose();',
+      replace: '',
+    },
+    {
+      name: 'the track is not unpublished before leaving: it stays in the library',
+      file: 'room-connection.ts',
+      find: "if (sid !== undefined) await this.#step('unpublish'",
+      replace: "if (sid === '') await this.#step('unpublish'",
+    },
+    {
+      name: 'the track and its source are not freed: a timer thread stays for each',
+      file: 'room-connection.ts',
+      find: "await this.#step('track', () => this.#track.close(true));",
+      replace: '',
+    },
+    {
+      name: 'a disconnect that rejects is not caught',
+      file: 'room-connection.ts',
+      find: "await this.#step('disconnect', () => this.room.disconnect());",
+      replace: 'await this.room.disconnect();',
+    },
+    {
+      name: 'what was subscribed before a reconnect is not asked for again',
+      file: 'room-connection.ts',
+      find: 'for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);\n    this.sink',
+      replace: 'this.sink',
+    },
+    {
+      name: 'participants who were there before are not seen',
+      file: 'room-connection.ts',
+      find: `    this.#isOpen = true;
+    for (const participant of this.room.remoteParticipants.values()) this.#link(participant);`,
+      replace: '    this.#isOpen = true;',
+    },
+    {
+      name: 'a text of somebody else is left unread: its reader stays in the library',
+      file: 'room-connection.ts',
+      find: 'return await reader.close();',
+      replace: 'return;',
+    },
+    {
+      name: 'a stream that is read no more is not cancelled and grows without bound',
+      file: 'microphone.ts',
+      find: 'reader.cancel().catch(() => {}); // already ended',
+      replace: '',
+    },
+    {
+      name: 'a frame is not copied: the library uses its memory again',
+      file: 'microphone.ts',
+      find: 'new Int16Array(value.data)',
+      replace: 'value.data',
+    },
+    {
+      name: 'a send that fails stops the ones behind it',
+      file: 'outbox.ts',
+      find: 'if (!this.#isClosed) this.#onFailure(error);',
+      replace: 'this.#onFailure(error); return;',
+    },
+    {
+      name: 'a send that hangs holds the ones behind it for ever',
+      file: 'outbox.ts',
+      find: 'await withinMs(send.run(), SEND_TIMEOUT_MS, this.#clock);',
+      replace: 'await send.run();',
+    },
+    {
+      name: 'sends that nobody takes pile up',
+      file: 'outbox.ts',
+      find: 'if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();',
+      replace: '',
+    },
+    {
+      name: 'another agent is taken for the user',
+      file: 'link-policy.ts',
+      find: 'return [STANDARD, SIP, CONNECTOR].includes(participant.kind);',
+      replace: 'return true;',
+    },
+    {
+      name: 'a user whose network broke ends the call',
+      file: 'link-policy.ts',
+      find: `      return 'the user was removed';
+    default:
+      return null;`,
+      replace: `      return 'the user was removed';
+    default:
+      return 'gone';`,
+    },
+    {
+      name: 'the identity is fought for with whoever took it',
+      file: 'link-policy.ts',
+      find: "return 'another participant took the identity of the agent';",
+      replace: 'return null;',
+    },
+    {
+      name: 'an attribute is sent although it did not change: a round trip each',
+      file: 'room-io.ts',
+      find: 'if (next === null || next === shown || connection === null) return;',
+      replace: 'if (next === null || connection === null) return;',
+    },
+  ],
+};

@@ -149,7 +149,7 @@ export class AgentSession {
   /** Ends the user's turn now instead of waiting for silence. */
   commitTurn(): void {
     const scope = this.#running();
-    scope.ledger.committed = true;
+    scope.ledger.speech.committed = true;
     scope.input.forceEnd();
     scope.tell({ type: 'turn.commit' });
   }

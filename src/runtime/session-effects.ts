@@ -2,8 +2,8 @@
 import { AgentError } from '../errors.ts';
 import type { CancelCause, SessionEvent, SessionState, TurnKey, TurnLatency, UserState } from '../events.ts';
 import { type Down, kill, monitor, startChildNow } from '../supervisor/index.ts';
-import type { TurnRecord } from './ledger.ts';
 import { findScope, type SessionScope, toolName, turnName } from './session-scope.ts';
+import type { TurnRecord } from './turn-record.ts';
 import { turnSpec } from './turn-spec.ts';
 
 interface Args {
@@ -178,21 +178,21 @@ export const sessionEffects = {
   holdPlayout: effect((scope) => scope.output.hold(true)),
   releasePlayout: effect((scope) => scope.output.hold(false)),
   forceEndOfSpeech: effect((scope) => scope.input.forceEnd()),
-  clearSpeech: effect((scope) => scope.input.discard(scope.ledger.clearSpeech())),
+  clearSpeech: effect((scope) => scope.input.discard(scope.ledger.speech.clear())),
   giveUpUtterances: effect((scope) => {
-    const lost = scope.ledger.giveUpUtterances();
+    const lost = scope.ledger.speech.giveUp();
     scope.input.discard(lost);
     if (lost.length > 0)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'no transcript came for something the user said'));
   }),
   commitPartials: effect((scope) => {
-    const late = scope.ledger.commitPartials();
+    const late = scope.ledger.speech.commitPartials();
     scope.input.discard(late);
     if (late.length > 0)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'a transcript was late; its first words were taken'));
   }),
   commitRest: effect((scope) => {
-    const isIncomplete = scope.ledger.utterances.length > 0;
+    const { isIncomplete } = scope.ledger.speech;
     scope.ledger.commitRest();
     if (isIncomplete)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'the call ended before the last transcript came'));

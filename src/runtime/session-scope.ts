@@ -28,11 +28,12 @@ import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
 import type { AudioSink, Transport, TransportConnection } from '../transports/transport.ts';
 import type { Agent } from './agent.ts';
 import type { EventHub } from './event-hub.ts';
-import { Ledger, type ReplyRequest, type TurnRecord } from './ledger.ts';
+import { Ledger, type ReplyRequest } from './ledger.ts';
 import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
 import { SpeechHandle } from './speech-handle.ts';
 import { checkText } from './text-input.ts';
 import { type ReplyOutput, TextOutput } from './text-output.ts';
+import type { TurnRecord } from './turn-record.ts';
 
 /** The providers of one session, all resolved. */
 export interface SessionProviders {
@@ -136,23 +137,22 @@ export class SessionScope {
       clock,
       longestUtteranceMs: options.options.longestUtteranceMs,
       events: {
-        started: (startedAtMs) => {
-          const { id: utterance } = this.ledger.beginUtterance(startedAtMs);
+        started: () => {
+          const utterance = this.ledger.speech.begin();
           this.tell({ type: 'speech.started' });
           return utterance;
         },
         sustained: () => {
-          const open = this.ledger.openUtterance;
-          if (open !== undefined) open.sustained = true;
+          this.ledger.speech.markSustained();
           this.tell({ type: 'speech.sustained' });
         },
         ended: (lastVoiceAtMs) => {
-          this.ledger.endUtterance(lastVoiceAtMs);
+          this.ledger.speech.end(lastVoiceAtMs);
           this.judgeTurnEnd();
           this.tell({ type: 'speech.ended' });
         },
         discarded: () => {
-          this.ledger.discardUtterance();
+          this.ledger.speech.discard();
           this.tell({ type: 'speech.discarded' });
         },
         received: (sizeBytes, durationMs) => this.emit('audio_received', { sizeBytes, durationMs }),
@@ -323,7 +323,7 @@ export class SessionScope {
     const { minDelayMs, maxDelayMs } = this.options.endpointing;
     this.#endpointingMs = minDelayMs;
     const { turnDetector } = this.providers;
-    const text = this.ledger.openText;
+    const text = this.ledger.speech.openText;
     if (turnDetector === undefined || text === '') return;
     const last = this.ledger.items.findLast((item) => item.type === 'assistant');
     try {

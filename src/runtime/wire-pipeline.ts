@@ -35,7 +35,7 @@ const STREAMS: Record<PipelineKind, (scope: SessionScope, io: StreamIo<PipelineE
         link: scope.input,
         clock: scope.clock,
         onResult: (result) => keepTranscript(scope, result),
-        outstanding: () => scope.ledger.utterances.filter(({ endedAtMs }) => endedAtMs !== null).length,
+        outstanding: () => scope.ledger.speech.finalsOutstanding,
       },
       io,
     ),
@@ -54,16 +54,16 @@ const STREAMS: Record<PipelineKind, (scope: SessionScope, io: StreamIo<PipelineE
 
 /** Ledger first, then the event. */
 function keepTranscript(scope: SessionScope, result: SttResult): void {
-  const { ledger } = scope;
+  const { speech } = scope.ledger;
   const text = String(result.text).toWellFormed();
   if (result.type === 'partial') {
-    if (!ledger.updatePartial(result.utterance, text)) return;
+    if (!speech.updatePartial(result.utterance, text)) return;
     scope.judgeTurnEnd();
     scope.emit('stt_result', { utterance: result.utterance, text, isFinal: false });
     scope.tell({ type: 'transcript.updated' });
     return;
   }
-  const { expected, settled } = ledger.addFinal(result.utterance, text);
+  const { expected, settled } = speech.addFinal(result.utterance, text);
   if (settled) scope.input.release(result.utterance);
   if (!expected) return;
   if (!settled) scope.input.trim(result.utterance, result.coveredSamples);

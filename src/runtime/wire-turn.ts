@@ -7,9 +7,9 @@ import { type StepInput, type StepOutput, turnMachine } from '../machines/turn.m
 import { kill, monitor, startChildNow } from '../supervisor/index.ts';
 import { INTERNAL_ERROR } from '../tools/index.ts';
 import { messagesOf } from './chat-view.ts';
-import type { TurnRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 import { toolBudgetMsOf, toolCallSpec } from './tool-call-spec.ts';
+import type { TurnRecord } from './turn-record.ts';
 
 interface Args {
   readonly context: TurnKey & { readonly sessionId: string };

@@ -15,8 +15,8 @@ function setUp() {
   };
   /** An utterance from its start to its end, without a final. */
   const utter = () => {
-    const { id } = ledger.beginUtterance(time.nowMs);
-    ledger.endUtterance(time.nowMs);
+    const id = ledger.speech.begin();
+    ledger.speech.end(time.nowMs);
     return id;
   };
   const levels = () => ledger.levels({ endpointingMs: 500, sttFailed: false, canPause: false });
@@ -25,82 +25,20 @@ function setUp() {
 }
 
 describe('what the user says', () => {
-  test('finals that follow each other are one thing said', () => {
+  test('is taken by the next turn as one thing said', () => {
     const { ledger, utter, said, levels } = setUp();
-    ledger.addFinal(utter(), 'Stop!');
-    ledger.addFinal(utter(), ' ok, stop! ');
-    expect(levels()).toMatchObject({ openWords: 3, finalsOutstanding: 0 });
+    ledger.speech.addFinal(utter(), 'Stop!');
+    ledger.speech.addFinal(utter(), ' ok, stop! ');
     ledger.openTurn(1_000);
     expect(said()).toEqual(['Stop! ok, stop!']);
     expect(levels().openWords).toBe(0);
   });
 
-  test('words wait for those that were said before them', () => {
-    const { ledger, utter, said, levels } = setUp();
-    const first = utter();
-    const second = utter();
-    ledger.addFinal(second, 'two');
-    expect(levels()).toMatchObject({ openWords: 0, finalsOutstanding: 1 });
-    ledger.addFinal(first, 'one');
-    expect(levels().openWords).toBe(2);
-    ledger.openTurn(1_000);
-    expect(said()).toEqual(['one two']);
-  });
-
-  test('a final in mid-utterance is kept, and the utterance goes on until it is closed', () => {
-    const { ledger, levels } = setUp();
-    const { id } = ledger.beginUtterance(0);
-    expect(ledger.addFinal(id, 'one')).toEqual({ expected: true, settled: false });
-    ledger.endUtterance(100);
-    expect(levels()).toMatchObject({ openWords: 1, finalsOutstanding: 1 });
-    expect(ledger.addFinal(id, '')).toEqual({ expected: true, settled: true });
-    expect(ledger.addFinal(id, 'late')).toEqual({ expected: false, settled: false });
-    expect(ledger.openText).toBe('one');
-  });
-
-  test('the same answer given twice at once is one answer', () => {
-    const { ledger, time } = setUp();
-    const { id } = ledger.beginUtterance(0);
-    ledger.addFinal(id, 'no');
-    ledger.addFinal(id, 'no');
-    time.nowMs = 700;
-    ledger.addFinal(id, 'no');
-    expect(ledger.openText).toBe('no no');
-  });
-
-  test('partials count as words that are still to come, and are taken when their final is late', () => {
-    const { ledger, utter, levels, said } = setUp();
-    const id = utter();
-    expect(ledger.updatePartial(id, 'one two')).toBe(true);
-    expect(ledger.updatePartial(id, 'one two')).toBe(false);
-    expect(levels()).toMatchObject({ openWords: 0, partialWords: 2 });
-    expect(ledger.commitPartials()).toEqual([id]);
-    ledger.openTurn(1_000);
-    expect(said()).toEqual(['one two']);
-  });
-
-  test('a recogniser is late from when the end was noticed, wherever the detector puts the last voice', () => {
-    const { ledger, time, levels } = setUp();
-    ledger.beginUtterance(0);
-    time.nowMs = 9_000;
-    ledger.endUtterance(2_000);
-    expect(levels()).toMatchObject({ lastVoiceAtMs: 2_000, speechEndedAtMs: 9_000 });
-  });
-
-  test('cleared speech is gone, and its finals are not expected any more', () => {
-    const { ledger, utter, levels } = setUp();
-    const id = utter();
-    ledger.addFinal(utter(), 'words');
-    expect(ledger.clearSpeech()).toEqual([id]);
-    expect(ledger.addFinal(id, 'late').expected).toBe(false);
-    expect(levels()).toMatchObject({ openWords: 0, finalsOutstanding: 0 });
-  });
-
   test('the end of the call keeps open words, partials and texts in their order', () => {
     const { ledger, utter, ask, said } = setUp();
-    ledger.addFinal(utter(), 'one');
+    ledger.speech.addFinal(utter(), 'one');
     ask('text', 'typed');
-    ledger.updatePartial(ledger.beginUtterance(0).id, 'two');
+    ledger.speech.updatePartial(ledger.speech.begin(), 'two');
     ledger.commitRest();
     expect(said()).toEqual(['one two', 'typed']);
   });
@@ -114,7 +52,7 @@ describe('turns', () => {
     const text = ask('text', 'typed');
     const reply = ask('reply');
     ask('reply');
-    ledger.addFinal(utter(), 'spoken');
+    ledger.speech.addFinal(utter(), 'spoken');
     expect(ledger.openTurn(1_000)).toMatchObject({ n: 2, mode: 'reply', requestIds: [text, reply] });
     expect(levels()).toMatchObject({ openWords: 0, requests: 1 });
     expect(ledger.items.map(({ turn }) => turn)).toEqual([2, 2]);

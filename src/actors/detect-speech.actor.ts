@@ -17,7 +17,16 @@ export function detectSpeech(
   io: StreamIo<PipelineEvent>,
 ): () => void {
   let stream: VadStream | undefined;
-  const port = link.attachVad({ write: io.guard((frame) => stream?.write(frame)) });
+  const port = link.attachVad({
+    write: io.guard((frame) => stream?.write(frame)),
+    pendingSamples: () => {
+      let pending = 0;
+      io.guard(() => {
+        pending = stream?.pendingSamples ?? 0;
+      })();
+      return pending;
+    },
+  });
   stream = vad.open({
     originMs: port.originMs,
     speaking: port.speaking,

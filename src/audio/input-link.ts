@@ -20,6 +20,8 @@ export interface InputLinkEvents {
 
 export interface VadReader {
   write(frame: AudioFrame): void;
+  /** Samples that were written and not judged yet. Absent: each frame is judged within `write`. */
+  pendingSamples?(): number;
 }
 
 export interface SttReader {
@@ -50,6 +52,20 @@ const COMMIT_AGAIN_SAMPLES = 0.3 * RATE;
 /** What the tape adds before the start of an utterance; not wanted behind words that are already known. */
 const LEAD_IN_SAMPLES = 0.2 * RATE;
 
+/** Longer frames are cut: the edges in them are acted on between two pieces. */
+const PIECE_SAMPLES = 0.1 * RATE;
+/** A detector that is behind by more is waited for: with the onset of a voice and its lead-in this is what the pre-roll holds. */
+const LONGEST_LAG_SAMPLES = 0.2 * RATE;
+const LOOK_AGAIN_MS = 10;
+/** What may wait, 1 MB; more than that is written all the same, and may be clipped. */
+const LONGEST_BACKLOG_SAMPLES = 30 * RATE;
+
+interface Waiting {
+  readonly samples: Int16Array;
+  /** When its last sample was spoken. */
+  readonly endsAtMs: number;
+}
+
 interface TapedUtterance {
   readonly id: number;
   readonly startSample: number;
@@ -78,6 +94,10 @@ export class InputLink {
   #freeFromSample = 0;
   /** The detector said so for the voice that is going on. */
   #isSustained = false;
+  /** Audio that the detector is not ready for: it came in a burst, or the detector is still being loaded. */
+  #backlog: Waiting[] = [];
+  #backlogSamples = 0;
+  #backlogTimer: unknown;
   #gapTimer: unknown;
   #lastFrameAtMs = 0;
   #receivedBytes = 0;
@@ -106,7 +126,7 @@ export class InputLink {
       }
       this.#count(frame);
       this.#lastFrameAtMs = this.#clock.now();
-      this.#write(converted);
+      this.#take(converted, this.#lastFrameAtMs);
     };
   }
 
@@ -180,6 +200,7 @@ export class InputLink {
   }
 
   #endNow(): void {
+    this.#drain(0); // what waits was said before
     this.#leaveLimbo();
     if (this.#open() === undefined) return;
     this.#end(this.#nowOfTape());
@@ -205,7 +226,9 @@ export class InputLink {
   close(): void {
     this.#isClosed = true;
     this.#clock.clearTimeout(this.#gapTimer);
+    this.#clock.clearTimeout(this.#backlogTimer);
     this.#gapTimer = undefined;
+    this.#backlog = [];
     this.#vad = null;
     this.#stt = null;
     for (const { id } of this.#utterances) this.#tape.release(id);
@@ -213,9 +236,38 @@ export class InputLink {
     this.#utterances = [];
   }
 
-  #write(frame: AudioFrame): void {
+  #take({ samples }: AudioFrame, nowMs: number): void {
+    for (let from = 0; from < samples.length; from += PIECE_SAMPLES) {
+      const piece = samples.length <= PIECE_SAMPLES ? samples : samples.subarray(from, from + PIECE_SAMPLES);
+      const rest = samples.length - from - piece.length;
+      this.#backlog.push({ samples: piece, endsAtMs: nowMs - (rest * 1000) / RATE });
+      this.#backlogSamples += piece.length;
+    }
+    this.#drain();
+  }
+
+  /** In order, as far as the detector follows; `keep` is how much may stay behind. */
+  #drain(keep = LONGEST_BACKLOG_SAMPLES): void {
+    for (let next = this.#backlog[0]; next !== undefined; next = this.#backlog[0]) {
+      if (this.#isDetectorBehind() && this.#backlogSamples <= keep) break;
+      this.#backlog.shift();
+      this.#backlogSamples -= next.samples.length;
+      this.#write({ samples: next.samples, ...INPUT_FORMAT }, next.endsAtMs);
+    }
+    if (this.#backlog.length === 0 || this.#backlogTimer !== undefined) return;
+    this.#backlogTimer = this.#clock.setTimeout(() => {
+      this.#backlogTimer = undefined;
+      if (!this.#isClosed) this.#drain();
+    }, LOOK_AGAIN_MS);
+  }
+
+  #isDetectorBehind(): boolean {
+    return (this.#vad?.pendingSamples?.() ?? 0) > LONGEST_LAG_SAMPLES;
+  }
+
+  #write(frame: AudioFrame, endsAtMs: number): void {
     if (frame.samples.length === 0 || this.#isFinished) return;
-    this.#anchor(this.#clock.now(), frame.samples.length);
+    this.#anchor(endsAtMs, frame.samples.length);
     this.#tape.write(frame);
     const open = this.#open();
     if (open !== undefined) this.#stt?.write(frame);
@@ -227,8 +279,8 @@ export class InputLink {
   }
 
   /** Sample time may not run ahead of the clock, nor lag behind it by more than a gap. */
-  #anchor(nowMs: number, incoming: number): void {
-    const endMs = nowMs - ((this.#tape.position + incoming) * 1000) / RATE;
+  #anchor(endsAtMs: number, incoming: number): void {
+    const endMs = endsAtMs - ((this.#tape.position + incoming) * 1000) / RATE;
     if (this.#originMs === null || endMs < this.#originMs || endMs > this.#originMs + GAP_MS) this.#originMs = endMs;
   }
 
@@ -243,9 +295,11 @@ export class InputLink {
     this.#gapTimer = undefined;
     if (this.#isClosed || !this.#isVoiceOn()) return;
     const missingMs = this.#clock.now() - this.#nowOfTape();
-    const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS;
-    if (isSilent && missingMs >= 1)
-      this.#write({ samples: new Int16Array(Math.floor((missingMs * RATE) / 1000)), ...INPUT_FORMAT });
+    const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS && this.#backlog.length === 0;
+    if (isSilent && missingMs >= 1) {
+      const samples = new Int16Array(Math.floor((missingMs * RATE) / 1000));
+      this.#write({ samples, ...INPUT_FORMAT }, this.#clock.now());
+    }
     this.#watchGap();
   }
 

@@ -30,6 +30,8 @@ export interface VadOpenOptions {
 }
 
 export interface VadStream {
+  /** Samples written and not judged yet; what comes faster than that waits. Absent: judged within `write`. */
+  readonly pendingSamples?: number;
   /** 16 kHz mono. Must not block and must not throw. */
   write(frame: AudioFrame): void;
   /** Idempotent. Nothing is reported afterwards. */

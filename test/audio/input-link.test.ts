@@ -342,3 +342,102 @@ test('after a source was replaced the old one is not listened to, and after the 
   expect(vadFrames).toHaveLength(1);
   expect(told).toEqual([]);
 });
+
+describe('audio that comes faster than it was spoken', () => {
+  /** Samples that count milliseconds, as of a microphone; the last one is spoken now. */
+  const burst = (fromMs: number, forMs: number) => ({
+    samples: Int16Array.from({ length: forMs * PER_MS }, (_, k) => fromMs + Math.floor(k / PER_MS) + 1),
+    sampleRateHz: 16_000,
+    channels: 1,
+  });
+
+  /** A detector that judges `perLook` samples each time it is let; voice is every second in which a test speaks. */
+  function slowDetector(link: InputLink, voice: readonly (readonly [number, number])[]) {
+    let pending: number[] = [];
+    let judged = 0;
+    const edges = voice.flatMap(([from, to]) => [
+      { at: (from + 60) * PER_MS, edge: { type: 'started', startedAtMs: from } as const },
+      { at: (to + 300) * PER_MS, edge: { type: 'ended', lastVoiceAtMs: to } as const },
+    ]);
+    const port = link.attachVad({
+      write: ({ samples }) => pending.push(samples.length),
+      pendingSamples: () => pending.reduce((sum, length) => sum + length, 0),
+    });
+    return {
+      pendingMs: () => pending.reduce((sum, length) => sum + length, 0) / PER_MS,
+      /** Judges all that was written. */
+      judge: () => {
+        judged += pending.reduce((sum, length) => sum + length, 0);
+        pending = [];
+        for (let next = edges[0]; next !== undefined && next.at <= judged; next = edges[0]) {
+          edges.shift();
+          const { edge } = next;
+          const shift = (atMs: number) => port.originMs + atMs;
+          if (edge.type === 'started') port.report({ type: 'started', startedAtMs: shift(edge.startedAtMs) });
+          else port.report({ type: 'ended', lastVoiceAtMs: shift(edge.lastVoiceAtMs) });
+        }
+      },
+    };
+  }
+
+  test('in one long frame is dated back: its last sample is spoken now', async () => {
+    const { clock, told, write, edge } = setUp();
+    await clock.advance(5_000);
+    write(burst(0, 3_000));
+    edge({ type: 'started', startedAtMs: 500 }); // by the detector, which counts from its own origin
+    edge({ type: 'ended', lastVoiceAtMs: 900 });
+    expect(told).toEqual(['started 2500', 'ended 2900']);
+  });
+
+  test('is handed to the detector in pieces, so that an edge is acted on before the rest is written', () => {
+    const { vadFrames, write } = setUp();
+    write(burst(0, 250));
+    expect(vadFrames.map(({ samples }) => samples.length / PER_MS)).toEqual([100, 100, 50]);
+    expect([vadFrames[1]?.samples[0], vadFrames[2]?.samples.at(-1)]).toEqual([101, 250]);
+  });
+
+  test('waits for a detector that is behind: nothing is clipped, and no word is in two utterances', async () => {
+    const { clock, link, told, write } = setUp();
+    const stt = recogniser(link);
+    const vad = slowDetector(link, [
+      [300, 1_500],
+      [2_000, 3_200],
+    ]);
+    await clock.advance(4_000);
+    write(burst(0, 4_000));
+    for (let looks = 0; looks < 30; looks++) {
+      expect(vad.pendingMs()).toBeLessThanOrEqual(300);
+      vad.judge();
+      await clock.advance(10);
+    }
+    expect(stt.calls).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2']);
+    expect(told).toEqual(['started 300', 'ended 1500', 'started 2000', 'ended 3200']);
+    const [first, second] = [stt.span(1), stt.span(2)];
+    expect(first[0]).toBeLessThanOrEqual(301);
+    expect(first[1]).toBeLessThan(second[0] ?? 0);
+    expect(second[0]).toBeLessThanOrEqual(2_001);
+    expect(link.heldSamples).toBeGreaterThan(0);
+  });
+
+  test('that still waits when the host ends the utterance belongs to it', async () => {
+    const { clock, link, write } = setUp();
+    const stt = recogniser(link);
+    const vad = slowDetector(link, [[0, 9_000]]);
+    await clock.advance(2_000);
+    write(burst(0, 200));
+    vad.judge();
+    write(burst(200, 1_800));
+    link.forceEnd();
+    expect(stt.span(1)).toEqual([1, 2_000]);
+  });
+
+  test('does not wait for ever for a detector that hangs', async () => {
+    const { clock, link, write } = setUp();
+    const vad = slowDetector(link, []);
+    for (let i = 0; i < 8; i++) {
+      await clock.advance(5_000);
+      write(burst(i * 5_000, 5_000));
+    }
+    expect(vad.pendingMs()).toBe(10_000);
+  });
+});

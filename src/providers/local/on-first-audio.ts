@@ -13,6 +13,9 @@ export function vadOnFirstAudio(vad: Vad, onFirstFrame: () => void): Vad {
       let stream: VadStream | undefined;
       let isClosed = false;
       return {
+        get pendingSamples() {
+          return stream?.pendingSamples ?? 0;
+        },
         write: (frame) => {
           if (isClosed || options.signal.aborted) return;
           if (stream === undefined) {

@@ -65,6 +65,7 @@ export function openSileroStream(options: VadOpenOptions, settings: Required<Vad
   let closed = options.signal.aborted;
   let window = new Int16Array(SILERO_WINDOW);
   let filled = 0;
+  let pendingWindows = 0;
   const segmenter = new SpeechSegmenter({
     ...settings,
     originMs: options.originMs,
@@ -86,6 +87,7 @@ export function openSileroStream(options: VadOpenOptions, settings: Required<Vad
   };
   const stream = hub.open({
     onScore: (score) => {
+      pendingWindows--;
       if (!closed) segmenter.push(score, SILERO_WINDOW);
     },
     onFail: fail,
@@ -94,6 +96,9 @@ export function openSileroStream(options: VadOpenOptions, settings: Required<Vad
   else options.signal.addEventListener('abort', close, { once: true });
   return {
     close,
+    get pendingSamples() {
+      return closed ? 0 : pendingWindows * SILERO_WINDOW;
+    },
     write(frame: AudioFrame): void {
       if (closed) return;
       if (frame.sampleRateHz !== 16_000 || frame.channels !== 1) {
@@ -112,6 +117,7 @@ export function openSileroStream(options: VadOpenOptions, settings: Required<Vad
         filled += part.length;
         at += part.length;
         if (filled < SILERO_WINDOW) return;
+        pendingWindows++;
         stream.push(window);
         window = new Int16Array(SILERO_WINDOW);
         filled = 0;

@@ -20,7 +20,7 @@ export interface RoomConnectionOptions {
   readonly rtc: Rtc;
   readonly room: RtcRoom;
   readonly identity: string | undefined;
-  readonly open: Pick<TransportOpenOptions, 'clock' | 'onFrame' | 'onEvent'>;
+  readonly open: Pick<TransportOpenOptions, 'clock' | 'audio' | 'onFrame' | 'onEvent'>;
   /** Default: everything is on. */
   readonly switches?: RoomSwitches;
   /** Told of sends that failed; none of them ends the call. */
@@ -28,7 +28,8 @@ export interface RoomConnectionOptions {
 }
 
 export class RoomConnection implements TransportConnection {
-  readonly sink: RoomSpeaker;
+  /** Null when the agent does not speak. */
+  readonly sink: RoomSpeaker | null;
   /** Transcripts, in order. */
   readonly texts: Outbox;
   /** Attributes of the agent; apart from the texts, because each waits for the server. */
@@ -40,7 +41,7 @@ export class RoomConnection implements TransportConnection {
   readonly #identity: string | undefined;
   readonly #open: RoomConnectionOptions['open'];
   readonly #onProblem: RoomConnectionOptions['onProblem'];
-  readonly #track: RtcTrack;
+  readonly #track: RtcTrack | null;
   readonly #beforeLeaving = new Set<() => Promise<unknown>>();
   #publication: RtcPublication | null = null;
   #user: RtcParticipant | null = null;
@@ -61,16 +62,19 @@ export class RoomConnection implements TransportConnection {
     this.clock = open.clock;
     this.switches = switches;
     this.#onProblem = onProblem;
-    const source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
-    this.#track = rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
-    this.sink = new RoomSpeaker({
-      rtc,
-      source,
-      clock: open.clock,
-      sampleRateHz: SPEAKER_RATE_HZ,
-      isMuted: () => !switches.audioOutput,
-      onStuck: () => this.#giveUp('the room takes no audio any more'),
-    });
+    // Each source costs a thread, also a silent one.
+    const source = open.audio?.output === false ? null : new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
+    this.#track = source && rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
+    this.sink =
+      source &&
+      new RoomSpeaker({
+        rtc,
+        source,
+        clock: open.clock,
+        sampleRateHz: SPEAKER_RATE_HZ,
+        isMuted: () => !switches.audioOutput,
+        onStuck: () => this.#giveUp('the room takes no audio any more'),
+      });
     this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
     this.#listen();
@@ -96,7 +100,7 @@ export class RoomConnection implements TransportConnection {
     if (localParticipant === undefined) throw new Error('the room has no local participant');
     const source = this.#rtc.TrackSource.SOURCE_MICROPHONE;
     const options = new this.#rtc.TrackPublishOptions({ source });
-    this.#publication = await localParticipant.publishTrack(this.#track, options);
+    if (this.#track !== null) this.#publication = await localParticipant.publishTrack(this.#track, options);
     if (!this.room.isConnected) throw new Error('the room was lost while joining');
     this.#isOpen = true;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
@@ -121,7 +125,7 @@ export class RoomConnection implements TransportConnection {
 
   async #leave(): Promise<void> {
     this.#isOpen = false;
-    this.sink.close();
+    this.sink?.close();
     this.#stopHearing();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
@@ -133,7 +137,7 @@ export class RoomConnection implements TransportConnection {
     this.attributes.close();
     // After the server ended the room the library may reject here; there is nothing left to leave then.
     await this.#step('disconnect', () => this.room.disconnect());
-    await this.#step('track', () => this.#track.close(true));
+    await this.#step('track', () => this.#track?.close(true));
     this.room.removeAllListeners();
   }
 
@@ -158,7 +162,7 @@ export class RoomConnection implements TransportConnection {
     });
     room.on('reconnecting', () => {
       this.#isReconnecting = true;
-      this.sink.hold(true);
+      this.sink?.hold(true);
     });
     room.on('reconnected', () => this.#reconnect());
     room.on('disconnected', (reason) => this.#lose(reason));
@@ -192,11 +196,12 @@ export class RoomConnection implements TransportConnection {
     this.#cutOff = null;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
     for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);
-    this.sink.hold(false);
+    this.sink?.hold(false);
   }
 
   /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */
   #subscribe(publication: RtcPublication): void {
+    if (this.#open.audio?.input === false) return;
     if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
     if (publication.track !== undefined && this.#user !== null) this.#hear(publication.track, publication, this.#user);
     else publication.setSubscribed?.(true);

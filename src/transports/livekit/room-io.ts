@@ -21,9 +21,12 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
   let connection: RoomConnection | null = null;
   let transcripts: RoomTranscripts | null = null;
   let shown: ShownAgentState | null = null;
+  /** Words of the agent arrive: without a voice, too, that is what front ends know as speaking. */
+  let isTelling = false;
 
   const show = (state: SessionState) => {
-    const next = shownStateOf(state);
+    const own = shownStateOf(state);
+    const next = isTelling && own === 'thinking' ? 'speaking' : own;
     if (next === null || next === shown || connection === null) return;
     shown = next;
     const { room, attributes } = connection;
@@ -49,6 +52,8 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
         return;
       case 'reply_heard':
         transcripts?.agentSaid(told.itemId, told.text, told.isFinal);
+        isTelling = !told.isFinal;
+        if (isTelling) show(session.state);
         return;
       case 'session_stopped':
         stop();

@@ -1,0 +1,54 @@
+// What processes use, as Linux counts it: every thread of them, and every process they started.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Kernels count in hundredths of a second for user programs, whatever they tick at. */
+const TICK_MS = 10;
+
+/** A process and all that descend from it. */
+export function familyOf(pid: number): number[] {
+  const children = read(() =>
+    readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    ),
+  );
+  return [pid, ...(children ?? []).flatMap(familyOf)];
+}
+
+/** Processor time since the start of each process, in milliseconds. */
+export function cpuMsOf(pids: readonly number[]): number {
+  return sum(pids, (pid) => {
+    // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field after it.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  });
+}
+
+export interface Memory {
+  /** Proportional: pages that several processes share count once in all. */
+  readonly pssMb: number;
+  readonly rssMb: number;
+}
+
+export function memoryOf(pids: readonly number[]): Memory {
+  const field = (name: string) =>
+    sum(pids, (pid) => {
+      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+      return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
+    });
+  return { pssMb: field('Pss'), rssMb: field('Rss') };
+}
+
+function sum(pids: readonly number[], of: (pid: number) => number): number {
+  return pids.reduce((total, pid) => total + (read(() => of(pid)) ?? 0), 0);
+}
+
+/** A process that has just ended has no files any more. */
+function read<T>(from: () => T): T | undefined {
+  try {
+    return from();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+// Our side as a process: what `livekitex-agent start` runs, a worker with a pool of hosts and a health server.
+import { setTimeout as delay } from 'node:timers/promises';
+import { globalTools, randomIds, realClock } from 'livekitex-agent';
+import { forkHost, HealthServer, HostPool, pinoLogger, WorkerManager } from 'livekitex-agent/worker';
+import worker from './agent.ts';
+import type { SideCommand, SideReport } from './side-protocol.ts';
+
+const tell = (report: SideReport) => process.send?.(report);
+
+const LEVEL = 'warn';
+const logger = pinoLogger({ level: LEVEL });
+const [file = ''] = process.argv.slice(2);
+const { maxJobs } = worker;
+const manager = new WorkerManager(worker, {
+  runner: new HostPool({ fork: forkHost(file, LEVEL), clock: realClock, ids: randomIds, logger, maxJobs }),
+  logger,
+  // The users keep the same machine busy, and a worker on a machine in full use is offered nothing.
+  cpu: () => 0,
+});
+const health = new HealthServer({ source: manager, tools: () => globalTools.list(), port: 0, logger });
+
+process.on('message', async (message) => {
+  if ((message as SideCommand).type !== 'exit') return; // sent by sides.ts only
+  await manager.stop();
+  await health.close();
+  process.exit(0);
+});
+process.on('disconnect', () => process.exit(0));
+
+try {
+  await health.start();
+  await manager.start();
+  while (manager.status.state !== 'available') await delay(50);
+  tell({ type: 'ready' });
+} catch (error) {
+  tell({ type: 'failed', error: String(error) });
+}

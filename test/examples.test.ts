@@ -43,6 +43,7 @@ const PRINTS: Readonly<Record<string, readonly string[]>> = {
   'flaky-jobs': ['24 of 24 parts; the tree ends with shutdown'],
   'host-machine': ['connecting -> idle', 'responding -> speaking', 'closing -> closed', 'the call ended: served'],
   'ten-lines': ['agent: It is sunny. It is nine in the evening.'],
+  'text-only': ['agent: Welcome. You are talking to a machine.', '3 entries, ended: read'],
   'test-your-agent': ['passed: a soup please / Your soup is on its way. / no thank you / As you like.'],
 };
 

@@ -48,8 +48,10 @@ export class Reconciler {
   readonly #cases = new Map<string, RoomCase>();
   /** Jobs that died here and whose rooms could not be dispatched again yet. */
   readonly #dead = new Map<string, CaseGiven>();
-  /** Dispatches whose jobs ended on purpose, by the time until which they are remembered. */
-  readonly #released = new Map<string, number>();
+  /** Dispatches whose jobs ended on purpose. */
+  readonly #released = new Map<string, true>();
+  /** Those of them that the server could not be told about yet, with their rooms. */
+  readonly #unreleased = new Map<string, string>();
   /** Lineages that the request filter refused, and until when that counts. */
   readonly #refused = new Map<string, number>();
   /** Offered jobs that were refused because another dispatch has the room. */
@@ -58,6 +60,7 @@ export class Reconciler {
   readonly #logic;
   #actor: ActorRefFrom<typeof reconcilerMachine> | null = null;
   #pool: AnyActorRef | null = null;
+  #isTroubled = false;
   #redispatched = 0;
   #givenUp = 0;
 
@@ -95,7 +98,9 @@ export class Reconciler {
   }
 
   lookSpec(): ChildSpec<unknown> {
-    const logic = reconcilerMachine.provide({ actors: { look: fromPromise(({ signal }) => this.#look(signal)) } });
+    const logic = reconcilerMachine.provide({
+      actors: { look: fromPromise(({ signal }) => this.#lookAndTell(signal)) },
+    });
     return {
       id: 'reconciler',
       restart: 'permanent',
@@ -188,11 +193,25 @@ export class Reconciler {
     return agentName === definition.agentName && deployment === definition.deployment;
   };
 
-  /** Slot `look`. */
+  /** Slot `look`. Trouble is told when it begins and when it is over. */
+  async #lookAndTell(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#scope;
+    try {
+      await this.#look(signal);
+      if (this.#isTroubled) logger.info({}, 'rooms can be looked through again');
+      this.#isTroubled = false;
+    } catch (error) {
+      if (!this.#isTroubled) logger.warn({ error: textOf(error) }, 'the rooms could not be looked through');
+      this.#isTroubled = true;
+      throw error;
+    }
+  }
+
   async #look(signal: AbortSignal): Promise<void> {
     const { registrations, isDraining } = this.#scope;
     if (isDraining || ![...registrations.values()].some((each) => each.isRegistered)) return;
     for (const given of this.#dead.values()) this.#redispatch(given);
+    for (const [dispatchId, roomName] of this.#unreleased) this.#release({ dispatchId, roomName });
     const rooms = [...this.#watch.choose(await this.#api.listRooms([], { signal, timeoutMs: CALL_MS }))];
     const failures: unknown[] = [];
     const count = rooms.length;
@@ -294,7 +313,8 @@ export class Reconciler {
   /** The room is to have no agent of this dispatch any more: whoever looks finds nothing that asks for one. */
   #release(info: Pick<JobInfo, 'dispatchId' | 'roomName'>): void {
     const { dispatchId } = info;
-    remember(this.#released, dispatchId, this.#scope.clock.now());
+    remember(this.#released, dispatchId, true);
+    this.#unreleased.delete(dispatchId);
     const deleted = this.#delete(info).finally(() => this.#pending.delete(deleted));
     this.#pending.add(deleted);
   }
@@ -310,6 +330,7 @@ export class Reconciler {
       }
       if (tries < RELEASE_TRIES) await sleep(clock, RELEASE_AGAIN_MS);
     }
+    remember(this.#unreleased, dispatchId, roomName);
   }
 }
 

@@ -20,6 +20,7 @@ const sourceIn = (state: WorkerState) => ({
     maxJobs: 10,
     load: 0.1,
     totals: { succeeded: 7, failed: 1, refused: 2, expired: 0 },
+    reconciler: { state: 'resting' as const, redispatched: 4, givenUp: 1 },
   },
   sessions: [
     { sessionId: 'sess_1', agentId: 'agent_1', state: 'idle', modelCalls: 1, inputTokens: 2, outputTokens: 3 },

@@ -1,0 +1,313 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { Cluster, type SimRoom } from './scripted-cluster.ts';
+
+let clock: VirtualClock;
+let cluster: Cluster;
+
+beforeEach(() => {
+  clock = new VirtualClock({ turns: 4 });
+  cluster = new Cluster(clock);
+});
+afterEach(async () => {
+  const stopped = cluster.workers.map(({ manager }) => manager.stop());
+  await clock.advance(60_000);
+  await Promise.all(stopped);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+const agentsOf = (room: SimRoom) => cluster.living(room).length;
+const later = async (ms: number, check: () => void) => {
+  await clock.advance(ms);
+  check();
+};
+
+describe('rooms that lost their agent', () => {
+  test('a host that dies: each of its rooms has another agent within a second, with the same metadata, and the dead one is gone', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const rooms = ['a', 'b', 'c'].map((name) => cluster.open(name));
+    await clock.advance(2_000);
+    expect(rooms.map(agentsOf)).toEqual([1, 1, 1]);
+    worker.crash();
+    await clock.advance(1_000);
+    for (const room of rooms) {
+      expect(cluster.living(room)).toHaveLength(1);
+      expect(room.agents.size).toBe(1);
+      expect(room.dispatches.map(({ metadata }) => metadata)).toEqual([`for ${room.name}`]);
+    }
+    expect(worker.manager.status.reconciler).toMatchObject({ redispatched: 3, givenUp: 0 });
+  });
+
+  test('a worker that dies with its hosts: another one takes its rooms when the server has noticed', async () => {
+    const first = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    await cluster.addWorker();
+    first.die();
+    await clock.advance(12_000);
+    expect(agentsOf(room)).toBe(0);
+    await later(15_000, () => expect(agentsOf(room)).toBe(1));
+  });
+
+  test('a room that nobody took is taken by a worker that starts later', async () => {
+    const room = cluster.open('a');
+    await clock.advance(60_000);
+    await cluster.addWorker();
+    await later(6_000, () => expect(agentsOf(room)).toBe(1));
+  });
+
+  test('an entry function that fails is given another try', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    for (const run of [...worker.runs.values()]) run.finish('it broke');
+    await later(2_000, () => expect(agentsOf(room)).toBe(1));
+    expect(cluster.created).toBe(1);
+  });
+
+  test('a room whose jobs die again and again is left after three more tries', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    for (let i = 0; i < 8; i++) {
+      await clock.advance(2_000);
+      worker.crash();
+    }
+    await clock.advance(120_000);
+    expect([cluster.created, agentsOf(room), room.dispatches.length]).toEqual([3, 0, 0]);
+    expect(worker.manager.status.reconciler.givenUp).toBe(1);
+    expect(worker.lines.some(({ level, message }) => level === 'error' && message.startsWith('room given up'))).toBe(
+      true,
+    );
+  });
+
+  test('deaths far apart are no reason to give up', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    for (let i = 0; i < 8; i++) {
+      await clock.advance(61_000);
+      worker.crash();
+    }
+    await later(2_000, () => expect(agentsOf(room)).toBe(1));
+  });
+
+  test.each([2, 3, 4])('with %i workers that all look, a room gets one agent and never two', async (count) => {
+    const lost = await cluster.addWorker();
+    await clock.advance(100);
+    const rooms = Array.from({ length: 12 }, (_, i) => cluster.open(`r${i}`));
+    await clock.advance(2_000);
+    for (let i = 0; i < count; i++) await cluster.addWorker();
+    lost.die();
+    for (let i = 0; i < 400; i++) {
+      await clock.advance(100);
+      for (const room of rooms) expect(agentsOf(room)).toBeLessThanOrEqual(1);
+    }
+    expect(rooms.map(agentsOf)).toEqual(rooms.map(() => 1));
+    expect(rooms.map(({ dispatches }) => dispatches.length)).toEqual(rooms.map(() => 1));
+  });
+
+  test('workers that dispatch the same room at the same moment: the server order decides, the others withdraw', async () => {
+    const rooms = Array.from({ length: 8 }, (_, i) => cluster.open(`r${i}`));
+    await clock.advance(20_000);
+    for (let i = 0; i < 4; i++) (await cluster.addWorker({}, 1)).api.latencyMs = 100;
+    for (let i = 0; i < 300; i++) {
+      await clock.advance(100);
+      for (const room of rooms) expect(agentsOf(room)).toBeLessThanOrEqual(1);
+    }
+    expect(cluster.created).toBe(4 * rooms.length);
+    expect(rooms.map((room) => [agentsOf(room), room.dispatches.length])).toEqual(rooms.map(() => [1, 1]));
+  });
+});
+
+describe('rooms that are to have no agent', () => {
+  test.each([
+    ['the job asked to end', (room: SimRoom) => cluster.living(room)[0]?.leave('shutdown')],
+    ['the dispatch was deleted', (room: SimRoom) => cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '')],
+  ])('%s: nobody dispatches it again', async (_, end) => {
+    await cluster.addWorker();
+    await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    end(room);
+    await clock.advance(60_000);
+    expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
+  });
+
+  test('the user left: neither is the room opened again', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    room.users.clear();
+    worker.crash();
+    cluster.userLeaves(room);
+    await clock.advance(30_000);
+    expect([cluster.created, cluster.rooms.size]).toEqual([0, 0]);
+  });
+
+  test('calls that a drain ended by force stay ended, those that die while it waits do not', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const [ended, died] = [cluster.open('a'), cluster.open('b')];
+    await clock.advance(2_000);
+    await cluster.addWorker();
+    const drained = worker.manager.drain();
+    await clock.advance(1_000);
+    [...worker.runs.values()][1]?.crash();
+    await clock.advance(3_000);
+    void worker.manager.stop();
+    await clock.advance(40_000);
+    await drained;
+    expect([ended, died].map(agentsOf)).toEqual([0, 1]);
+  });
+
+  test('a dispatch that was deleted while the worker was away from the server ends the job at a look', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    worker.cut();
+    await clock.advance(15_000);
+    expect(worker.manager.status.state).toBe('available');
+    cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
+    await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+
+  test('a room that the filter refused is not offered for ever', async () => {
+    let asked = 0;
+    const refuse = () => {
+      asked++;
+      return false;
+    };
+    await cluster.addWorker({ requestFilter: refuse });
+    await cluster.addWorker({ requestFilter: refuse });
+    await clock.advance(100);
+    cluster.open('a');
+    await clock.advance(300_000);
+    expect(asked).toBeLessThan(2 * 10);
+  });
+
+  test('rooms of other agents are left alone', async () => {
+    await cluster.addWorker();
+    await clock.advance(100);
+    cluster.open('a', 'another-agent');
+    await clock.advance(60_000);
+    expect(cluster.created).toBe(0);
+  });
+
+  test.each([
+    ['reconcile: false', { reconcile: false }],
+    ['jobs for single participants', { kinds: ['participant' as const] }],
+  ])('off: %s', async (_, options) => {
+    const worker = await cluster.addWorker(options);
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    worker.crash();
+    await clock.advance(60_000);
+    expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
+    expect(worker.manager.status.reconciler.state).toBe('off');
+  });
+});
+
+describe('an API that does not answer', () => {
+  test('is asked less and less often, is seen in the status, and harms no call', async () => {
+    const worker = await cluster.addWorker();
+    worker.api.isDown = true;
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(300_000);
+    expect(agentsOf(room)).toBe(1);
+    expect(worker.manager.status).toMatchObject({ state: 'available', reconciler: { state: 'backingOff' } });
+    expect(worker.lines.filter(({ message }) => message === 'the rooms could not be looked through').length).toBe(1);
+  });
+
+  test('a room whose agent died meanwhile is dispatched again when it answers', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    worker.api.isDown = true;
+    worker.crash();
+    await later(60_000, () => expect(agentsOf(room)).toBe(0));
+    worker.api.isDown = false;
+    await later(60_000, () => expect(agentsOf(room)).toBe(1));
+  });
+});
+
+describe('whatever happens', () => {
+  /** Two agents are seen and told apart from one within a few looks. */
+  const LONGEST_DOUBLE_MS = 12_000;
+  const STEP_MS = 250;
+  const step = fc.record({
+    act: fc.constantFrom('open', 'crash', 'die', 'start', 'down', 'up', 'slow', 'cut', 'shutdown', 'leave'),
+    at: fc.nat(7),
+    waitMs: fc.integer({ min: 0, max: 12_000 }),
+  });
+
+  test('every room with a user gets one living agent in the end, rooms ended on purpose none, and two never last', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+        const time = new VirtualClock({ turns: 3 });
+        const sim = new Cluster(time);
+        const rooms: SimRoom[] = [];
+        const ended = new Set<SimRoom>();
+        const doubledMs = new Map<SimRoom, number>();
+        const pass = async (ms: number) => {
+          for (let passed = 0; passed < ms; passed += STEP_MS) {
+            await time.advance(STEP_MS);
+            for (const room of rooms) {
+              const doubled = sim.living(room).length > 1 ? (doubledMs.get(room) ?? 0) + STEP_MS : 0;
+              doubledMs.set(room, doubled);
+              expect(doubled).toBeLessThan(LONGEST_DOUBLE_MS);
+            }
+          }
+        };
+        const isUp = () => sim.workers.every(({ api }) => !api.isDown);
+        const living = () => sim.workers.filter((each) => !each.isDead);
+        await sim.addWorker();
+        for (const { act, at, waitMs } of steps) {
+          const worker = living()[at % Math.max(1, living().length)];
+          const room = rooms[at % Math.max(1, rooms.length)];
+          if (act === 'open') rooms.push(sim.open(`r${rooms.length}`));
+          else if (act === 'crash') worker?.crash();
+          else if (act === 'die') worker?.die();
+          else if (act === 'start' && living().length < 4) await sim.addWorker({}, at % 2);
+          else if (act === 'down' && worker !== undefined) worker.api.isDown = true;
+          else if (act === 'up' && worker !== undefined) worker.api.isDown = false;
+          else if (act === 'slow' && worker !== undefined) worker.api.latencyMs = at * 90;
+          else if (act === 'cut') worker?.cut();
+          else if (act === 'shutdown' && room !== undefined && isUp() && sim.living(room).length === 1) {
+            ended.add(room);
+            sim.living(room)[0]?.leave('on purpose');
+            // Until the server has been told so, nobody else can know that it was on purpose.
+            await pass(3_000);
+          } else if (act === 'leave' && room !== undefined) {
+            ended.add(room);
+            sim.userLeaves(room);
+          }
+          await pass(waitMs);
+        }
+        if (living().length === 0) await sim.addWorker();
+        for (const { api } of sim.workers) api.isDown = false;
+        await pass(150_000);
+        const givenUp = sim.workers.reduce((sum, { manager }) => sum + manager.status.reconciler.givenUp, 0);
+        const counts = rooms.filter((room) => !ended.has(room)).map((room) => sim.living(room).length);
+        expect(counts.filter((count) => count > 1)).toEqual([]);
+        expect(counts.filter((count) => count === 0).length).toBeLessThanOrEqual(givenUp);
+        expect([...ended].map((room) => sim.living(room).length)).toEqual([...ended].map(() => 0));
+        const stopped = sim.workers.map(({ manager }) => manager.stop());
+        await time.advance(60_000);
+        await Promise.all(stopped);
+        expect(time.pendingTimers).toBe(0);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 25) },
+    );
+  }, 60_000);
+});

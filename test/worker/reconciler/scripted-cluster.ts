@@ -1,0 +1,408 @@
+// A LiveKit server with rooms, dispatches and any number of workers, all on one virtual clock: what the real one does, as a script.
+import {
+  AvailabilityRequest,
+  Job,
+  JobAssignment,
+  JobStatus,
+  JobTermination,
+  RegisterWorkerResponse,
+  Room,
+  ServerMessage,
+  WorkerMessage,
+  WorkerPong,
+  WorkerStatus,
+} from '@livekit/protocol';
+import { type Clock, sleep } from '../../../src/clock.ts';
+import { AgentError } from '../../../src/errors.ts';
+import { type Ids, seededIds } from '../../../src/ids.ts';
+import type { OpenSocket, SocketListener } from '../../../src/worker/agent-socket.ts';
+import { defineWorker, type WorkerOptions } from '../../../src/worker/define-worker.ts';
+import type { AssignedJob, JobRun, JobRunner, RunReport } from '../../../src/worker/runner.ts';
+import type { ServerApi, ServerDispatch, ServerJob, ServerParticipant } from '../../../src/worker/server-api.ts';
+import { WorkerManager } from '../../../src/worker/worker-manager.ts';
+import { CONNECTION, type LogLine, recorder } from '../test-worker.ts';
+
+const NAME = 'test-agent';
+/** The server selects a worker for as long. */
+const SELECTION_MS = 200;
+const OFFER_MS = 3_000;
+const JOIN_MS = 300;
+/** A participant whose process was killed is seen in the room for as long. */
+const ZOMBIE_MS = 12_000;
+
+interface SimDispatch extends Omit<ServerDispatch, 'jobs'> {
+  readonly jobs: ServerJob[];
+}
+
+interface Agent {
+  readonly identity: string;
+  readonly dispatchId: string;
+  isLiving: boolean;
+  /** Asked to go by the server. */
+  readonly leave: (reason: string) => void;
+}
+
+export interface SimRoom {
+  readonly name: string;
+  readonly sid: string;
+  readonly users: Set<string>;
+  readonly agents: Map<string, Agent>;
+  readonly dispatches: SimDispatch[];
+  isClosed: boolean;
+}
+
+/** How the API of the server behaves for one worker. */
+export interface ApiScript {
+  latencyMs: number;
+  isDown: boolean;
+}
+
+export class SimWorker {
+  readonly api: ApiScript = { latencyMs: 5, isDown: false };
+  readonly lines: LogLine[] = [];
+  readonly manager: WorkerManager;
+  isDead = false;
+  status = WorkerStatus.WS_AVAILABLE;
+  listener: SocketListener | null = null;
+  isRegistered = false;
+  readonly answers = new Map<string, (answer: { isTaken: boolean; terminate: boolean; identity: string }) => void>();
+  readonly running = new Set<string>();
+  readonly runs = new Map<string, { readonly crash: () => void; readonly finish: (error: string | null) => void }>();
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster, options: Partial<WorkerOptions>, ids: Ids) {
+    this.#cluster = cluster;
+    this.manager = new WorkerManager(defineWorker({ entry: () => {}, agentName: NAME, ...options }), {
+      ...CONNECTION,
+      clock: cluster.clock,
+      ids,
+      logger: recorder(this.lines),
+      cpu: () => 0,
+      openSocket: this.#open,
+      runner: this.#runner(),
+      api: cluster.apiFor(this),
+    });
+  }
+
+  /** Its process is killed, and so are those of its jobs. */
+  die(): void {
+    this.isDead = true;
+    this.isRegistered = false;
+    this.listener = null;
+    this.crash();
+  }
+
+  /** The processes of its jobs are killed. */
+  crash(): void {
+    for (const run of [...this.runs.values()]) run.crash();
+  }
+
+  /** The network between it and the server is cut for a moment. */
+  cut(): void {
+    this.listener?.onClosed('cut');
+  }
+
+  say(message: ServerMessage['message']): void {
+    const { listener } = this;
+    queueMicrotask(() => {
+      if (this.listener === listener) listener?.onMessage(new ServerMessage({ message }).toBinary());
+    });
+  }
+
+  readonly #open: OpenSocket = async (_, listener) => {
+    if (this.isDead) throw new AgentError('ERR_TRANSPORT', 'dead');
+    this.listener = listener;
+    const gone = () => {
+      if (this.listener !== listener) return;
+      this.listener = null;
+      this.isRegistered = false;
+      this.running.clear();
+    };
+    return {
+      send: (bytes) => {
+        if (this.listener === listener) this.#receive(WorkerMessage.fromBinary(bytes).message);
+      },
+      close: gone,
+    };
+  };
+
+  #receive(message: WorkerMessage['message']): void {
+    switch (message.case) {
+      case 'register':
+        this.isRegistered = true;
+        this.say({ case: 'register', value: new RegisterWorkerResponse({ workerId: 'AW_1' }) });
+        return;
+      case 'ping':
+        this.say({ case: 'pong', value: new WorkerPong({}) });
+        return;
+      case 'updateWorker':
+        this.status = message.value.status ?? this.status;
+        return;
+      case 'availability': {
+        const { jobId, available, terminate, participantIdentity: identity } = message.value;
+        this.answers.get(jobId)?.({ isTaken: available, terminate, identity });
+        return;
+      }
+      case 'updateJob':
+        if (message.value.status !== JobStatus.JS_RUNNING) this.running.delete(message.value.jobId);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #runner(): JobRunner {
+    return {
+      hosts: [],
+      open: async () => {},
+      freeSlots: () => Number.POSITIVE_INFINITY,
+      start: (job, report) => this.#start(job, report),
+      sessions: () => [],
+      close: async () => {},
+    };
+  }
+
+  #start({ info, identity }: AssignedJob, report: (report: RunReport) => void): JobRun {
+    const { clock } = this.#cluster;
+    const presence = { state: 'none' as const, sinceMs: 0 };
+    let agent: Agent | null = null;
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+      this.runs.delete(info.id);
+    };
+    const leave = () => {
+      const joined = agent;
+      agent = null;
+      if (joined !== null) this.#cluster.left(info.roomName, joined);
+    };
+    const finish = (error: string | null) => {
+      if (!isOver) report({ type: 'job.finished', reason: error ?? 'over', error });
+    };
+    this.runs.set(info.id, {
+      finish,
+      crash: () => {
+        if (isOver) return;
+        over();
+        if (agent !== null) this.#cluster.killed(info.roomName, agent);
+        agent = null;
+        if (!this.isDead) report({ type: 'job.died', error: 'the host process ended' });
+      },
+    });
+    report({ type: 'job.started' });
+    void sleep(clock, JOIN_MS).then(() => {
+      if (isOver) return;
+      const joining = { identity, dispatchId: info.dispatchId, isLiving: true, leave: () => finish(null) };
+      if (this.#cluster.joined(info.roomName, joining)) agent = joining;
+      else finish(null);
+    });
+    return {
+      stop: () => {
+        if (isOver) return;
+        over();
+        leave();
+        report({ type: 'job.ended', error: null, callbacks: [] });
+      },
+      kill: () => {
+        over();
+        leave();
+      },
+      presence: () => presence,
+    };
+  }
+}
+
+export class Cluster {
+  readonly clock: Clock;
+  readonly rooms = new Map<string, SimRoom>();
+  readonly workers: SimWorker[] = [];
+  /** Dispatches that were made through the API. */
+  created = 0;
+  readonly #ids = seededIds(7);
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** Workers of one `seed` look at the same moments. */
+  async addWorker(options: Partial<WorkerOptions> = {}, seed = this.workers.length + 1): Promise<SimWorker> {
+    const worker = new SimWorker(this, options, seededIds(seed));
+    this.workers.push(worker);
+    await worker.manager.start();
+    return worker;
+  }
+
+  /** A user joins, which opens the room and asks for the agent. */
+  open(name: string, agentName = NAME): SimRoom {
+    const room: SimRoom = {
+      name,
+      sid: this.#ids.next('RM'),
+      users: new Set(['user']),
+      agents: new Map(),
+      dispatches: [],
+      isClosed: false,
+    };
+    this.rooms.set(name, room);
+    this.#dispatch(room, { agentName, metadata: `for ${name}`, deployment: '', attributes: {} });
+    return room;
+  }
+
+  /** The last user leaves: agents hear of it, the room closes. */
+  userLeaves(room: SimRoom): void {
+    room.users.clear();
+    for (const agent of room.agents.values()) if (agent.isLiving) agent.leave('the user left');
+    void sleep(this.clock, 1_000).then(() => {
+      room.isClosed = true;
+      if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
+    });
+  }
+
+  living(room: SimRoom): readonly Agent[] {
+    return [...room.agents.values()].filter((agent) => agent.isLiving);
+  }
+
+  joined(roomName: string, agent: Agent): boolean {
+    const room = this.rooms.get(roomName);
+    if (room === undefined || room.users.size === 0) return false;
+    room.agents.set(agent.identity, agent);
+    return true;
+  }
+
+  left(roomName: string, agent: Agent): void {
+    agent.isLiving = false;
+    this.rooms.get(roomName)?.agents.delete(agent.identity);
+  }
+
+  killed(roomName: string, agent: Agent): void {
+    agent.isLiving = false;
+    const room = this.rooms.get(roomName);
+    void sleep(this.clock, ZOMBIE_MS).then(() => {
+      if (room?.agents.get(agent.identity) === agent) room.agents.delete(agent.identity);
+    });
+  }
+
+  apiFor(worker: SimWorker): ServerApi {
+    const call = async <T>(act: () => T): Promise<T> => {
+      const { latencyMs, isDown } = worker.api;
+      await sleep(this.clock, latencyMs);
+      if (isDown || worker.isDead) throw new AgentError('ERR_TRANSPORT', 'the LiveKit server could not be reached');
+      const answer = act();
+      await sleep(this.clock, latencyMs);
+      return answer;
+    };
+    const roomOf = (name: string): SimRoom => {
+      const room = this.rooms.get(name);
+      if (room === undefined) throw new AgentError('ERR_NOT_FOUND', 'no such room');
+      return room;
+    };
+    const unused = () => Promise.reject(new Error('not part of this script'));
+    return {
+      listRooms: () =>
+        call(() =>
+          [...this.rooms.values()].map(({ name, sid, users }) => ({
+            name,
+            sid,
+            metadata: '',
+            participantCount: users.size,
+            createdAtEpochMs: 0,
+          })),
+        ),
+      listParticipants: (name) =>
+        call(() => {
+          const { users, agents } = roomOf(name);
+          const kinds = [...[...users].map((id) => [id, 'standard']), ...[...agents.keys()].map((id) => [id, 'agent'])];
+          return kinds.map(([identity, kind]) => ({ identity, kind, attributes: {} }) as unknown as ServerParticipant); // what the reconciler reads
+        }),
+      listDispatch: (name) => call(() => roomOf(name).dispatches.map((each) => ({ ...each, jobs: [...each.jobs] }))),
+      createDispatch: ({ roomName, agentName, metadata = '', deployment = '', attributes = {} }) =>
+        call(() => {
+          this.created++;
+          return this.#dispatch(roomOf(roomName), { agentName, metadata, deployment, attributes });
+        }),
+      deleteDispatch: (dispatchId, roomName) => call(() => this.deleteDispatch(roomOf(roomName), dispatchId)),
+      removeParticipant: (roomName, identity) =>
+        call(() => {
+          const agent = roomOf(roomName).agents.get(identity);
+          if (agent === undefined) throw new AgentError('ERR_NOT_FOUND', 'no such participant');
+          roomOf(roomName).agents.delete(identity);
+          if (agent.isLiving) agent.leave('removed');
+          agent.isLiving = false;
+        }),
+      deleteRoom: unused,
+      createSipParticipant: unused,
+      transferSipParticipant: unused,
+    };
+  }
+
+  deleteDispatch(room: SimRoom, dispatchId: string): void {
+    const at = room.dispatches.findIndex(({ id }) => id === dispatchId);
+    const [deleted] = at < 0 ? [] : room.dispatches.splice(at, 1);
+    if (deleted === undefined) throw new AgentError('ERR_NOT_FOUND', 'no such dispatch');
+    for (const { id } of deleted.jobs) {
+      const worker = this.workers.find((each) => each.running.has(id));
+      worker?.say({ case: 'termination', value: new JobTermination({ jobId: id }) });
+    }
+  }
+
+  #dispatch(
+    room: SimRoom,
+    given: Pick<ServerDispatch, 'agentName' | 'metadata' | 'deployment' | 'attributes'>,
+  ): SimDispatch {
+    const dispatch: SimDispatch = {
+      ...given,
+      id: this.#ids.next('AD'),
+      roomName: room.name,
+      createdAtEpochMs: this.clock.wallNow(),
+      deletedAtEpochMs: 0,
+      jobs: [],
+    };
+    room.dispatches.push(dispatch);
+    void this.#launch(room, dispatch);
+    return dispatch;
+  }
+
+  /** One attempt, as the server has it: nobody there means nobody for ever. */
+  async #launch(room: SimRoom, dispatch: SimDispatch): Promise<void> {
+    await sleep(this.clock, SELECTION_MS);
+    const id = this.#ids.next('AJ');
+    const tried = new Set<SimWorker>();
+    const { agentName, metadata, attributes, id: dispatchId } = dispatch;
+    const job = new Job({
+      id,
+      dispatchId,
+      agentName,
+      metadata,
+      attributes: { ...attributes },
+      room: new Room({ name: room.name, sid: room.sid }),
+    });
+    for (;;) {
+      const open = this.workers.filter(
+        (each) =>
+          each.isRegistered &&
+          each.status === WorkerStatus.WS_AVAILABLE &&
+          each.manager.status.agentName === agentName &&
+          !tried.has(each),
+      );
+      const worker = open[Math.floor(this.#ids.random() * open.length)];
+      if (worker === undefined) return;
+      tried.add(worker);
+      const answered = new Promise<{ isTaken: boolean; terminate: boolean; identity: string }>((resolve) =>
+        worker.answers.set(id, resolve),
+      );
+      worker.say({ case: 'availability', value: new AvailabilityRequest({ job }) });
+      const answer = await Promise.race([answered, sleep(this.clock, OFFER_MS)]);
+      worker.answers.delete(id);
+      if (answer === undefined) return;
+      const entry = { id, kind: 'room', error: '', participant: null, workerId: '', endedAtEpochMs: 0 } as const;
+      if (answer.terminate) {
+        dispatch.jobs.push({ ...entry, status: 'success', agentIdentity: '' });
+        return;
+      }
+      if (!answer.isTaken) continue;
+      worker.running.add(id);
+      worker.say({ case: 'assignment', value: new JobAssignment({ job, token: 'token' }) });
+      dispatch.jobs.push({ ...entry, status: 'running', agentIdentity: answer.identity });
+      return;
+    }
+  }
+}

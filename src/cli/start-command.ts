@@ -108,6 +108,7 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
 
 function poolFor(worker: WorkerDefinition, file: string, level: string, logger: Logger): HostPool {
   return new HostPool({
+    ...worker.hosts,
     fork: forkHost(file, level),
     clock: realClock,
     ids: randomIds,

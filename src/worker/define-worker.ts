@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseOptions } from '../options.ts';
 import type { RuntimeOptions } from '../runtime/create-runtime.ts';
+import { type HostOptions, hostOptions } from './host/host-options.ts';
 import type { JobContext } from './job-context.ts';
 import type { JobInfo, JobKind } from './job-info.ts';
 import type { AgentPermissions } from './messages.ts';
@@ -43,6 +44,8 @@ export interface WorkerOptions {
   readonly deployment?: string;
   /** Options of the runtime in which jobs start their sessions. */
   readonly runtime?: RuntimeOptions;
+  /** How `livekitex-agent start` spreads jobs over host processes. */
+  readonly hosts?: HostOptions;
   /**
    * Looks through the API of the server for rooms whose agent died or never came, and dispatches them again. Default
    * true; only for workers whose one kind is `room`.
@@ -105,6 +108,7 @@ const schema = z.strictObject({
     .refine((text) => DEPLOYMENT.test(text), 'must have no underscore, space or control character')
     .default(''),
   runtime: z.custom<RuntimeOptions>(isObject, 'must be an object').default({}),
+  hosts: hostOptions.prefault({}),
   reconcile: z.boolean('must be true or false').default(true),
   filterTimeoutMs: ms(1, 2_000, 50),
   shutdownTimeoutMs: ms(0, 600_000, 10_000),

@@ -14,6 +14,7 @@ export {
 export { HealthServer, type HealthServerOptions, type HealthSource, type KnownTool } from './health/health-server.ts';
 export { forkHost } from './host/fork-host.ts';
 export type { ForkHost, FromHost, HostLink, HostListener, ToHost } from './host/host-link.ts';
+export type { HostOptions } from './host/host-options.ts';
 export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
 export {

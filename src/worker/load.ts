@@ -7,6 +7,9 @@ export type CpuMeter = () => number;
 /** Above this the server sends no job to a worker, whatever its status says: `agents.target_load` of the server. */
 export const TARGET_LOAD = 0.7;
 
+/** What a worker with free slots tells at most: leaves the server something to weigh it by. */
+const MAX_OPEN_LOAD = 0.98;
+
 /** Reads the machine: a worker shares it with its host processes and with whatever else runs there. */
 export function machineCpu(): CpuMeter {
   let before = totals();
@@ -32,9 +35,13 @@ export function loadOf({ cpu, running, reserved, maxJobs }: LoadLevels): number 
   return Math.min(1, Math.max(Number.isFinite(cpu) ? cpu : 0, slots));
 }
 
-/** The load as it is told: a worker in full use tells exactly the target, one that takes nothing tells 1. */
+/**
+ * The load as it is told: below the target for a worker with free slots, 1 for one that takes nothing. The server
+ * compares open workers by it, but one at the target or above is offered nothing at all and the call is lost: a busy
+ * processor may make a worker the last choice, only a full one is no choice.
+ */
 export function toldLoad(load: number, isOpen: boolean): number {
-  return isOpen ? load * TARGET_LOAD : 1;
+  return isOpen ? Math.min(load, MAX_OPEN_LOAD) * TARGET_LOAD : 1;
 }
 
 function totals(): { readonly all: number; readonly idle: number } {

@@ -1,6 +1,6 @@
 // The agent socket over a real WebSocket.
 import type { IncomingMessage } from 'node:http';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { AgentError, textOf } from '../errors.ts';
 import type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
 
@@ -8,16 +8,22 @@ import type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './ag
 const MAX_MESSAGE_BYTES = 1_048_576;
 /** Unsent bytes after which the peer counts as gone: it has not read for minutes. */
 const MAX_BUFFERED_BYTES = 1_048_576;
+/** The library's own is 30 s. What a living peer needs to answer is one way there and back. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export const openWebSocket: OpenSocket = ({ url, token, signal }: SocketTarget, listener: SocketListener) =>
   new Promise<AgentSocket>((resolve, reject) => {
     let phase: 'opening' | 'open' | 'closed' = 'opening';
-    const socket = new WebSocket(url, {
+    // Its types do not know `closeTimeout` yet.
+    const options: ClientOptions & { readonly closeTimeout: number } = {
       headers: { authorization: `Bearer ${token}` },
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
       followRedirects: false,
-    });
+      // A peer that never answers the closing frame must not keep the process alive.
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    };
+    const socket = new WebSocket(url, options);
     const end = (error: AgentError) => {
       const before = phase;
       phase = 'closed';
@@ -53,7 +59,6 @@ export const openWebSocket: OpenSocket = ({ url, token, signal }: SocketTarget, 
           if (phase !== 'open') return;
           phase = 'closed';
           socket.close(1000);
-          // A peer that never answers the closing frame must not keep the process alive: ws ends the socket after 30 s.
         },
       });
     });

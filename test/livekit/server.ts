@@ -48,6 +48,11 @@ export async function startLivekitServer(): Promise<LivekitServer> {
     const given = async () => {};
     return { url: LIVEKIT_URL, apiKey: LIVEKIT_API_KEY, apiSecret: LIVEKIT_API_SECRET, stop: given, restart: given };
   }
+  return startOwnServer();
+}
+
+/** One that can be restarted, although another one may have been given. */
+export async function startOwnServer(): Promise<LivekitServer> {
   const program = serverProgram();
   const [port, udpPort] = [await freeTcpPort(), await freeUdpPort()];
   const access = {

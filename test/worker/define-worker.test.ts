@@ -22,6 +22,9 @@ test.each([
   [{ entry, filterTimeoutMs: 2_001 }, 'filterTimeoutMs'],
   [{ entry, shutdownTimeoutMs: Number.NaN }, 'shutdownTimeoutMs'],
   [{ entry, agentname: 'x' }, 'worker'],
+  [{ entry, hosts: { sessionsPerHost: 0 } }, 'hosts.sessionsPerHost'],
+  [{ entry, hosts: { spares: 0.5 } }, 'hosts.spares'],
+  [{ entry, hosts: { spare: 2 } }, 'hosts'],
 ])('defineWorker(%j) names %s', (options, field) => {
   expect(() => defineWorker(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
 });
@@ -60,8 +63,11 @@ describe('load', () => {
     [{ cpu: 7, running: 0, reserved: 0, maxJobs: 5 }, 1],
   ])('of %j is %d', (levels, load) => expect(loadOf(levels)).toBe(load));
 
-  test('full use tells the target of the server, a closed worker 1', () => {
-    expect([toldLoad(1, true), toldLoad(0.5, true), toldLoad(0, false)]).toEqual([0.7, 0.35, 1]);
+  test('a worker with free slots tells less than the target of the server, a closed one 1', () => {
+    expect([toldLoad(0.5, true), toldLoad(0, false)]).toEqual([0.35, 1]);
+    const busy = toldLoad(1, true);
+    expect(Math.fround(busy)).toBeLessThan(0.69);
+    expect(busy).toBeGreaterThan(toldLoad(0.9, true));
   });
 });
 

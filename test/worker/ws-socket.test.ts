@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { JobStatus } from '@livekit/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -170,6 +173,25 @@ describe('openWebSocket', () => {
     abort.abort();
     await expect(opening).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
   });
+
+  test('closing does not wait for a peer that never answers the closing frame', async () => {
+    const gone = Promise.withResolvers<void>();
+    const deaf = createServer().on('upgrade', ({ headers }, socket) => {
+      const accept = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+      const answer = ['HTTP/1.1 101 OK', 'Upgrade: websocket', 'Connection: Upgrade'];
+      socket.write([...answer, `Sec-WebSocket-Accept: ${accept.digest('base64')}`, '', ''].join('\r\n'));
+      socket
+        .on('error', () => {})
+        .on('data', () => {})
+        .on('end', gone.resolve);
+    });
+    await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+    const { port } = deaf.address() as AddressInfo; // listens on TCP
+    const target = { url: `ws://127.0.0.1:${port}/agent`, token: 't', signal: new AbortController().signal };
+    (await openWebSocket(target, listener)).close();
+    await gone.promise;
+    deaf.close();
+  }, 10_000);
 
   test('an address where nobody listens rejects and may be tried again', async () => {
     const opening = openWebSocket(

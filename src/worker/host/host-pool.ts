@@ -4,28 +4,20 @@ import type { Clock } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { Ids } from '../../ids.ts';
 import { type HostDeath, hostMachine } from '../../machines/host.machine.ts';
+import { parseOptions } from '../../options.ts';
 import { dynamicSupervisor, monitor, shutdown, startChildNow, startRoot } from '../../supervisor/index.ts';
 import type { Logger } from '../logger.ts';
 import type { AssignedJob, HostStatus, JobRun, JobRunner, Presence, RunningSession, RunReport } from '../runner.ts';
 import type { ForkHost, FromHost, HostLink } from './host-link.ts';
+import { type HostOptions, hostOptions } from './host-options.ts';
 
-export interface HostPoolOptions {
+export interface HostPoolOptions extends HostOptions {
   readonly fork: ForkHost;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
   /** Jobs of the worker; with `sessionsPerHost` it limits the number of hosts. */
   readonly maxJobs: number;
-  /** Jobs in one host at the same time, >= 1. Default 10. */
-  readonly sessionsPerHost?: number;
-  /** Hosts that wait prewarmed and empty, >= 1. Default 1. */
-  readonly spares?: number;
-  /** Jobs after which a host is replaced (native libraries leak), >= 1. Default 200. */
-  readonly recycleAfterJobs?: number;
-  /** Memory of a host in megabytes that is worth a line in the log. Default 1 000. */
-  readonly memoryWarningMb?: number;
-  /** Memory of a host in megabytes at which it takes no more jobs and is replaced. Default 2 000. */
-  readonly memoryLimitMb?: number;
   /** Forked -> ready, in milliseconds. Default 40 000: the default of `prewarmTimeoutMs` and the start of a process. */
   readonly startTimeoutMs?: number;
 }
@@ -33,6 +25,8 @@ export interface HostPoolOptions {
 interface HostedJob {
   readonly job: AssignedJob;
   readonly report: (report: RunReport) => void;
+  /** Null while it waits for a host that is still starting. */
+  host: Host | null;
   presence: { readonly state: Presence; readonly sinceMs: number };
 }
 
@@ -42,6 +36,7 @@ interface Host {
   actor: ActorRefFrom<typeof hostMachine> | null;
   link: HostLink | null;
   served: number;
+  readonly forkedAtMs: number;
   isReady: boolean;
   isRecycling: boolean;
   hasWarned: boolean;
@@ -53,6 +48,8 @@ interface Host {
 /** A host beats every 2.5 s; four missed beats are no accident of scheduling. */
 const HEARTBEAT_MS = 10_000;
 const STOP_MS = 5_000;
+/** A caller may wait this long for a host that is not prewarmed; where hosts take longer, another worker is the better choice. */
+const MAX_WAIT_MS = 3_000;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 
@@ -62,24 +59,22 @@ export class HostPool implements JobRunner {
   readonly #options: Required<HostPoolOptions>;
   readonly #maxHosts: number;
   readonly #hosts = new Map<string, Host>();
+  /** Jobs that came when no host was ready for them, in order. */
+  readonly #waiting: HostedJob[] = [];
   readonly #root: AnyActorRef;
   #failedStarts = 0;
+  /** What the last host took to get ready. */
+  #startMs = 0;
   #backoff: unknown;
   #isClosing = false;
   #firstReady: { resolve(): void; reject(error: AgentError): void } | null = null;
   #whenEmpty: (() => void) | null = null;
 
-  constructor(options: HostPoolOptions) {
-    this.#options = {
-      sessionsPerHost: 10,
-      spares: 1,
-      recycleAfterJobs: 200,
-      memoryWarningMb: 1_000,
-      memoryLimitMb: 2_000,
-      startTimeoutMs: 40_000,
-      ...options,
-    };
-    const { maxJobs, sessionsPerHost, spares, clock, ids } = this.#options;
+  /** @throws AgentError `ERR_OPTION` */
+  constructor({ fork, clock, ids, logger, maxJobs, startTimeoutMs = 40_000, ...hosts }: HostPoolOptions) {
+    const limits = parseOptions(hostOptions, hosts, 'hosts');
+    this.#options = { fork, clock, ids, logger, maxJobs, startTimeoutMs, ...limits };
+    const { sessionsPerHost, spares } = limits;
     this.#maxHosts = Math.max(1, Math.ceil(maxJobs / sessionsPerHost)) + spares;
     this.#root = startRoot(hostsTree, { id: 'hosts', clock, random: () => ids.random() });
   }
@@ -92,37 +87,26 @@ export class HostPool implements JobRunner {
     });
   }
 
+  /** Hosts that are still starting count, and those that may be forked, as long as hosts start soon enough to be waited for. */
   freeSlots(): number {
-    const { sessionsPerHost } = this.#options;
-    return this.#open().reduce((sum, host) => sum + sessionsPerHost - host.jobs.size, 0);
+    if (this.#isClosing) return 0;
+    const { sessionsPerHost, recycleAfterJobs } = this.#options;
+    const serving = this.#serving();
+    const free = (hosts: readonly Host[]) => hosts.reduce((sum, host) => sum + this.#room(host), 0);
+    if (this.#failedStarts > 0 || this.#startMs > MAX_WAIT_MS) return free(serving.filter(({ isReady }) => isReady));
+    const unforked = Math.max(0, this.#maxHosts - serving.length) * Math.min(sessionsPerHost, recycleAfterJobs);
+    return Math.max(0, free(serving) + unforked - this.#waiting.length);
   }
 
   start(job: AssignedJob, report: (report: RunReport) => void): JobRun {
-    const { clock } = this.#options;
-    const hosted: HostedJob = { job, report, presence: { state: 'none', sinceMs: clock.now() } };
-    const jobId = job.info.id;
-    // The fullest host first: spares stay empty, and hosts that are to be recycled run dry.
-    const [host] = this.#open().sort((a, b) => b.jobs.size - a.jobs.size);
-    if (host === undefined) {
-      report({ type: 'job.died', error: 'no host is free' });
-      return { stop: () => {}, kill: () => {}, presence: () => hosted.presence };
-    }
-    host.jobs.set(jobId, hosted);
-    host.served++;
-    host.link?.send({ type: 'start', job });
-    // From a later tick: this is called in an action of the job's chart, and other charts are no part of that.
-    queueMicrotask(() => {
-      if (host.jobs.size >= this.#options.sessionsPerHost) tell(host, { type: 'host.filled' });
-      if (host.served >= this.#options.recycleAfterJobs) this.#recycle(host, 'it has served its jobs');
-      this.#fill();
-    });
+    const sinceMs = this.#options.clock.now();
+    const hosted: HostedJob = { job, report, host: null, presence: { state: 'none', sinceMs } };
+    if (this.freeSlots() === 0) report({ type: 'job.died', error: 'no host is free' });
+    else this.#waiting.push(hosted);
+    this.#place();
     return {
-      stop: (reason) => host.link?.send({ type: 'stop', jobId, reason }),
-      kill: () => {
-        if (host.jobs.get(jobId) !== hosted) return;
-        host.link?.send({ type: 'kill', jobId });
-        this.#release(host, jobId);
-      },
+      stop: (reason) => this.#stop(hosted, reason),
+      kill: () => this.#kill(hosted),
       presence: () => hosted.presence,
     };
   }
@@ -156,30 +140,81 @@ export class HostPool implements JobRunner {
     await shutdown(this.#root);
   }
 
-  #open(): Host[] {
-    const { sessionsPerHost } = this.#options;
-    return [...this.#hosts.values()].filter(
-      (host) => host.isReady && !host.isRecycling && host.jobs.size < sessionsPerHost,
-    );
+  /** Gives waiting jobs to hosts that have room, the fullest first: spares stay empty, and worn hosts run dry. */
+  #place(): void {
+    while (this.#waiting.length > 0) {
+      const [host] = this.#serving()
+        .filter(({ isReady }) => isReady)
+        .filter((each) => this.#room(each) > 0)
+        .sort((a, b) => b.jobs.size - a.jobs.size);
+      if (host === undefined) break;
+      for (const hosted of this.#waiting.splice(0, this.#room(host))) this.#give(host, hosted);
+    }
+    // From a later tick: a job is started in an action of its chart, and other charts are no part of that.
+    queueMicrotask(() => this.#fill());
   }
 
-  /** Forks until there are enough empty hosts. */
+  #give(host: Host, hosted: HostedJob): void {
+    const { sessionsPerHost, recycleAfterJobs } = this.#options;
+    hosted.host = host;
+    host.jobs.set(hosted.job.info.id, hosted);
+    host.served++;
+    host.link?.send({ type: 'start', job: hosted.job });
+    queueMicrotask(() => {
+      if (host.served >= recycleAfterJobs) this.#recycle(host, 'it has served its jobs');
+      else if (host.jobs.size >= sessionsPerHost) tell(host, { type: 'host.filled' });
+    });
+  }
+
+  /** Jobs this host may still be given. */
+  #room({ jobs, served }: Host): number {
+    const { sessionsPerHost, recycleAfterJobs } = this.#options;
+    return Math.min(sessionsPerHost - jobs.size, recycleAfterJobs - served);
+  }
+
+  #stop(hosted: HostedJob, reason: string): void {
+    if (hosted.host !== null) hosted.host.link?.send({ type: 'stop', jobId: hosted.job.info.id, reason });
+    else if (this.#unqueue(hosted)) hosted.report({ type: 'job.ended', error: null, callbacks: [] });
+  }
+
+  #kill(hosted: HostedJob): void {
+    const { host, job } = hosted;
+    this.#unqueue(hosted);
+    if (host?.jobs.get(job.info.id) !== hosted) return;
+    host.link?.send({ type: 'kill', jobId: job.info.id });
+    this.#release(host, job.info.id);
+  }
+
+  #unqueue(hosted: HostedJob): boolean {
+    const index = this.#waiting.indexOf(hosted);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    return index >= 0;
+  }
+
+  /** Hosts that take jobs, or will when they are ready. */
+  #serving(): Host[] {
+    const { recycleAfterJobs } = this.#options;
+    return [...this.#hosts.values()].filter((host) => !host.isRecycling && host.served < recycleAfterJobs);
+  }
+
+  /** Forks until there are enough empty hosts, those not counted that the waiting jobs will fill. */
   #fill(): void {
     if (this.#isClosing || this.#backoff !== undefined) return;
-    const { spares } = this.#options;
-    const empty = () => [...this.#hosts.values()].filter((host) => !host.isRecycling && host.jobs.size === 0).length;
-    const serving = () => [...this.#hosts.values()].filter((host) => !host.isRecycling).length;
-    while (empty() < spares && serving() < this.#maxHosts) this.#fork();
+    const { spares, sessionsPerHost, recycleAfterJobs } = this.#options;
+    const wanted = spares + Math.ceil(this.#waiting.length / Math.min(sessionsPerHost, recycleAfterJobs));
+    const isShort = () => this.#serving().filter(({ jobs }) => jobs.size === 0).length < wanted;
+    while (isShort() && this.#serving().length < this.#maxHosts) this.#fork();
   }
 
   #fork(): void {
-    const { ids, startTimeoutMs } = this.#options;
+    const { ids, clock, startTimeoutMs } = this.#options;
     const host: Host = {
       id: ids.next('host'),
       jobs: new Map(),
       actor: null,
       link: null,
       served: 0,
+      forkedAtMs: clock.now(),
       isReady: false,
       isRecycling: false,
       hasWarned: false,
@@ -218,10 +253,12 @@ export class HostPool implements JobRunner {
       case 'ready':
         host.isReady = true;
         this.#failedStarts = 0;
+        this.#startMs = this.#options.clock.now() - host.forkedAtMs;
         tell(host, { type: 'host.ready' });
         this.#options.logger.info({ hostId: host.id, pid: host.link?.pid }, 'host ready');
         this.#firstReady?.resolve();
         this.#firstReady = null;
+        this.#place();
         return;
       case 'failed':
         host.failure = message.error;
@@ -254,6 +291,7 @@ export class HostPool implements JobRunner {
     host.jobs.delete(jobId);
     if (host.isRecycling && host.jobs.size === 0) this.#leave(host);
     else if (wasFull) tell(host, { type: 'host.freed' });
+    this.#place();
   }
 
   #checkMemory(host: Host): void {
@@ -267,7 +305,7 @@ export class HostPool implements JobRunner {
   }
 
   #recycle(host: Host, why: string): void {
-    if (host.isRecycling) return;
+    if (host.isRecycling || !this.#hosts.has(host.id)) return;
     host.isRecycling = true;
     this.#options.logger.info({ hostId: host.id, jobs: host.jobs.size, why }, 'host is recycled');
     tell(host, { type: 'host.recycle', jobs: host.jobs.size });
@@ -295,8 +333,10 @@ export class HostPool implements JobRunner {
     if (this.#hosts.size === 0) this.#whenEmpty?.();
     if (this.#isClosing) return;
     if (host.isReady) return void queueMicrotask(() => this.#fill());
-    this.#firstReady?.reject(new AgentError('ERR_WORKER', `a host process could not start: ${host.failure ?? death}`));
+    const error = `a host process could not start: ${host.failure ?? death}`;
+    this.#firstReady?.reject(new AgentError('ERR_WORKER', error));
     this.#firstReady = null;
+    for (const { report } of this.#waiting.splice(0)) report({ type: 'job.died', error });
     const delayMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failedStarts++);
     clock.clearTimeout(this.#backoff);
     this.#backoff = clock.setTimeout(() => {

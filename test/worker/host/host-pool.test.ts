@@ -77,10 +77,10 @@ describe('a pool of hosts', () => {
   test('has a spare from the start, and another as soon as that one serves', async () => {
     const run = startPool();
     await run.open();
-    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([1, 2]);
+    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([1, 8]);
     run.start('AJ_1');
     await run.clock.settle();
-    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([2, 3]);
+    expect([run.hosts.length, run.pool.freeSlots()]).toEqual([2, 7]);
     await run.close();
   });
 
@@ -95,12 +95,63 @@ describe('a pool of hosts', () => {
     await run.close();
   });
 
-  test('a job for which no host is free dies at once', async () => {
+  test('jobs that come faster than hosts wait for them, in order', async () => {
+    const run = startPool({ sessionsPerHost: 1, maxJobs: 3 }, { readies: false });
+    const opened = run.pool.open();
+    run.hosts[0]?.onMessage({ type: 'ready' });
+    await opened;
+    for (const id of ['AJ_1', 'AJ_2', 'AJ_3']) run.start(id);
+    await run.clock.settle();
+    expect(run.hosts).toHaveLength(4);
+    expect(run.pool.freeSlots()).toBe(1);
+    run.hosts[2]?.onMessage({ type: 'ready' });
+    run.hosts[1]?.onMessage({ type: 'ready' });
+    expect(run.hosts.map(run.jobsOf)).toEqual([['AJ_1'], ['AJ_3'], ['AJ_2'], []]);
+    expect(run.reports).toEqual([]);
+    await run.close();
+  });
+
+  test('a job that waits can be stopped, or let go of, before a host has seen it', async () => {
+    const run = startPool({ sessionsPerHost: 1, maxJobs: 3 }, { readies: false });
+    void run.pool.open();
+    const [first, second] = [run.start('AJ_1'), run.start('AJ_2')];
+    first.stop('enough');
+    second.kill();
+    await run.clock.settle();
+    run.hosts[0]?.onMessage({ type: 'ready' });
+    expect(run.reports).toEqual([['AJ_1', { type: 'job.ended', error: null, callbacks: [] }]]);
+    expect(run.jobsOf(run.hosts[0])).toEqual([]);
+    await run.close();
+  });
+
+  test('where hosts start slowly, only those that are ready have free slots', async () => {
+    const run = startPool({ sessionsPerHost: 1, maxJobs: 3 }, { readies: false });
+    void run.pool.open();
+    expect(run.pool.freeSlots()).toBe(4);
+    await run.clock.advance(3_001);
+    run.hosts[0]?.onMessage({ type: 'ready' });
+    expect(run.pool.freeSlots()).toBe(1);
+    await run.close();
+  });
+
+  test('a job for which there will be no host dies at once', async () => {
     const run = startPool({ sessionsPerHost: 1, maxJobs: 1 });
     await run.open();
+    for (const id of ['AJ_1', 'AJ_2', 'AJ_3']) run.start(id);
+    expect(run.reports).toEqual([['AJ_3', { type: 'job.died', error: 'no host is free' }]]);
+    await run.close();
+  });
+
+  test('a host that cannot start lets no job wait for it', async () => {
+    const run = startPool({ sessionsPerHost: 1 }, { readies: false });
+    void run.pool.open();
+    run.hosts[0]?.onMessage({ type: 'ready' });
     run.start('AJ_1');
     run.start('AJ_2');
-    expect(run.reports).toEqual([['AJ_2', { type: 'job.died', error: 'no host is free' }]]);
+    await run.clock.settle();
+    run.hosts[1]?.exit();
+    await run.clock.settle();
+    expect(run.reports.map(([jobId, { type }]) => [jobId, type])).toEqual([['AJ_2', 'job.died']]);
     await run.close();
   });
 
@@ -141,7 +192,7 @@ describe('a pool of hosts', () => {
     run.start('AJ_1');
     await run.clock.settle();
     expect(run.pool.hosts.map((host) => host.state)).toEqual(['recycling', 'ready']);
-    expect(run.pool.freeSlots()).toBe(2);
+    expect(run.pool.freeSlots()).toBe(4);
     run.ended(run.hosts[0], 'AJ_1');
     await run.clock.settle();
     expect(run.hosts[0]?.said.at(-1)).toEqual({ type: 'leave' });

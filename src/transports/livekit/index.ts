@@ -19,4 +19,5 @@ export { RoomConnection } from './room-connection.ts';
 export { attachRoomIo, type ObservedSession } from './room-io.ts';
 export type { RoomSwitches } from './room-switches.ts';
 export { disposeLivekit, type Rtc } from './rtc.ts';
+export { attachSessionChannel, type SessionChannelOptions } from './session-channel.ts';
 export type { ShownAgentState } from './shown-state.ts';

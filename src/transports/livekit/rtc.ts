@@ -24,6 +24,8 @@ export interface RtcPublication {
   readonly track?: RtcTrack | undefined;
   /** Of remote publications only. */
   setSubscribed?(subscribed: boolean): void;
+  /** What else the server says about it; not in the documented part of the library, so it may be absent. */
+  readonly info?: { readonly audioFeatures?: readonly number[] } | undefined;
 }
 
 export interface RtcParticipant {
@@ -39,6 +41,8 @@ export interface RtcTextOptions {
   readonly attributes?: Record<string, string>;
   /** In whose name; the server allows it to agents only. */
   readonly senderIdentity?: string;
+  /** Who gets it. Default: everybody in the room. */
+  readonly destinationIdentities?: string[];
 }
 
 export interface RtcTextWriter {
@@ -66,6 +70,8 @@ export interface RtcByteWriter {
 export interface RtcByteReader {
   readonly info: { readonly mimeType: string; readonly attributes?: Readonly<Record<string, string>> };
   readAll(): Promise<Uint8Array[]>;
+  /** As they arrive; leaving the loop closes the reader. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -100,6 +106,11 @@ export interface RtcLocalParticipant {
   publishTranscription(transcription: RtcTranscription): Promise<void>;
 }
 
+/** Statistics of WebRTC, one kind in each; JSON with the kind as its key. */
+export interface RtcStat {
+  toJson(): unknown;
+}
+
 export interface RtcRoomEvents {
   participantConnected: [participant: RtcParticipant];
   participantDisconnected: [participant: RtcParticipant];
@@ -123,6 +134,7 @@ export interface RtcRoom {
   readonly token: string | undefined;
   connect(url: string, token: string, options: RtcConnectOptions): Promise<void>;
   disconnect(): Promise<void>;
+  getRtcStats(): Promise<{ readonly publisherStats: readonly RtcStat[]; readonly subscriberStats: readonly RtcStat[] }>;
   on<E extends keyof RtcRoomEvents>(event: E, listener: (...args: RtcRoomEvents[E]) => void): unknown;
   removeAllListeners(): unknown;
   registerTextStreamHandler(

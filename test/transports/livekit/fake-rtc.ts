@@ -12,6 +12,7 @@ import type {
   RtcRoom,
   RtcRoomEvents,
   RtcSource,
+  RtcStat,
   RtcStream,
   RtcTextOptions,
   RtcTextReader,
@@ -201,7 +202,9 @@ export class FakeRoom implements RtcRoom {
         const entry = { ...options, bytes: [] as number[], isClosed: false };
         this.byteStreams.push(entry);
         return {
-          write: async (bytes) => void entry.bytes.push(...bytes),
+          write: async (bytes) => {
+            for (const byte of bytes) entry.bytes.push(byte);
+          },
           close: async () => {
             entry.isClosed = true;
           },
@@ -219,6 +222,10 @@ export class FakeRoom implements RtcRoom {
         this.transcriptions.push(transcription);
       },
     };
+  }
+
+  async getRtcStats() {
+    return this.#world.onStats();
   }
 
   async disconnect(): Promise<void> {
@@ -293,11 +300,14 @@ export class FakeRoom implements RtcRoom {
     return reader;
   }
 
-  /** A participant sends bytes on a topic; returns the reader, to see what became of it. */
+  /**
+   * A participant sends bytes on a topic, whole or in chunks that may come later and may fail; returns the reader, to see
+   * what became of it.
+   */
   receiveBytes(
     topic: string,
     identity: string,
-    bytes: Uint8Array | Error,
+    bytes: Uint8Array | Error | AsyncIterable<Uint8Array>,
     { mimeType = 'application/octet-stream', attributes = {} }: Partial<RtcByteReader['info']> = {},
   ) {
     const reader = {
@@ -305,9 +315,15 @@ export class FakeRoom implements RtcRoom {
       wasRead: false,
       wasClosed: false,
       readAll: async () => {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of reader) chunks.push(chunk);
+        return chunks;
+      },
+      async *[Symbol.asyncIterator]() {
         reader.wasRead = true;
         if (bytes instanceof Error) throw bytes;
-        return [bytes];
+        if (bytes instanceof Uint8Array) yield bytes;
+        else yield* bytes;
       },
       close: async () => {
         reader.wasClosed = true;
@@ -330,6 +346,10 @@ export class FakeRtcWorld {
   onConnect: (room: FakeRoom) => Promise<void> = async () => {};
   onDisconnect: () => Promise<void> = async () => {};
   onSend: () => Promise<void> = async () => {};
+  onStats: () => Promise<{ publisherStats: RtcStat[]; subscriberStats: RtcStat[] }> = async () => ({
+    publisherStats: [],
+    subscriberStats: [],
+  });
 
   get room(): FakeRoom {
     const room = this.rooms.at(-1);

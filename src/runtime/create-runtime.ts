@@ -329,7 +329,7 @@ class VoiceRuntime implements Runtime {
       ledger.closing = { reason: error.code, sinceMs: this.clock.now() };
     }
     const { reason } = ledger.closing;
-    ledger.commitRest();
+    scope.commitRest();
     const never = new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`);
     scope.rejectOpened(scope.transportFailure ?? never);
     scope.dispose();

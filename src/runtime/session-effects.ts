@@ -191,12 +191,7 @@ export const sessionEffects = {
     if (late.length > 0)
       scope.problem('stt', new AgentError('ERR_PROVIDER', 'a transcript was late; its first words were taken'));
   }),
-  commitRest: effect((scope) => {
-    const { isIncomplete } = scope.ledger.speech;
-    scope.ledger.commitRest();
-    if (isIncomplete)
-      scope.problem('stt', new AgentError('ERR_PROVIDER', 'the call ended before the last transcript came'));
-  }),
+  commitRest: effect((scope) => scope.commitRest()),
   resendSustained: effect((scope) => {
     const { userSpeaking, sustained } = scope.levels();
     if (userSpeaking && sustained) scope.tell({ type: 'speech.sustained' });

@@ -349,6 +349,14 @@ export class SessionScope {
     return new Pacer({ sink, clock: this.clock, onError: (error) => this.problem('transport', error) });
   }
 
+  /** The call is over: what the user said so far is kept, and that something of it is missing is told. */
+  commitRest(): void {
+    const { isIncomplete } = this.ledger.speech;
+    this.ledger.commitRest();
+    if (isIncomplete)
+      this.problem('stt', new AgentError('ERR_PROVIDER', 'the call ended before the last transcript came'));
+  }
+
   /** Everything that could hold memory or call back; idempotent. */
   dispose(): void {
     this.controller.abort();

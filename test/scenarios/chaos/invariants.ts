@@ -162,10 +162,14 @@ const noWordIsLost: Rule = (evidence) => {
   const startsOver = evidence.plan.steps.filter(
     ({ action }) => action.do === 'crash' && ['stt', 'input', 'session'].includes(action.part),
   );
+  const hasNoParts = evidence.reports.some(({ reason }) => reason === 'reached_max_restart_intensity');
   // A recogniser that crashed begins again at the tape, and a call that is closing keeps its deadline all the same: when
-  // the new one needs longer than that, no part of the call ever knew the word. The call has to say so.
-  const isCutShort = ({ fromMs, sttDelayMs }: (typeof words)[number]) =>
-    isUnheardOut && startsOver.some(({ atMs }) => atMs >= fromMs && atMs < endedAtMs && atMs + sttDelayMs > endedAtMs);
+  // the new one needs longer than that, no part of the call ever knew the word. The same when its supervisor gives up
+  // while the call is closing: nothing is left that could wait. Either way the call has to say so.
+  const isCutShort = ({ fromMs, dueMs, sttDelayMs }: (typeof words)[number]) =>
+    isUnheardOut &&
+    ((hasNoParts && dueMs > endedAtMs) ||
+      startsOver.some(({ atMs }) => atMs >= fromMs && atMs < endedAtMs && atMs + sttDelayMs > endedAtMs));
   const broken: string[] = [];
   // What a session that gave up had not written down yet is gone with it; it says so.
   const savedUntilMs = gaveUp(evidence) ? over - 1_000 : over;

@@ -33,6 +33,12 @@ export interface BrowserUser {
   end(): Promise<void>;
 }
 
+/** Options of the client library for the microphone. */
+export interface CaptureOptions {
+  /** Records from the beginning, and sends the record to the first agent that comes. */
+  readonly preConnectBuffer?: boolean;
+}
+
 const RATE = 48_000;
 
 /** The browser of the machine. Debian and Ubuntu call it chromium. */
@@ -53,6 +59,7 @@ export async function browserUser(
   url: string,
   token: string,
   says: readonly (string | { readonly pauseMs: number })[],
+  capture: CaptureOptions = {},
 ): Promise<BrowserUser> {
   const folder = await mkdtemp(join(tmpdir(), 'livekitex-browser-'));
   const microphone = join(folder, 'microphone.wav');
@@ -94,7 +101,7 @@ export async function browserUser(
   const errors: string[] = [];
   tab.on('pageerror', (error) => errors.push(String(error)));
   await tab.goto(`http://127.0.0.1:${port}/`);
-  await tab.evaluate(`join(${JSON.stringify(url)}, ${JSON.stringify(token)})`);
+  await tab.evaluate(`join(${[url, token, capture].map((value) => JSON.stringify(value)).join(', ')})`);
   const seen = async () => (await tab.evaluate('seen')) as Seen; // made by the page
   return {
     errors,

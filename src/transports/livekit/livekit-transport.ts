@@ -1,7 +1,16 @@
 // Brings a session into a LiveKit room; one attempt to join for each `open`, the connection chart does the repeating.
 import type { Clock } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
-import { fields, having, isFunction, numberFrom, type OptionsOf, parseOptions, textOfLength } from '../../options.ts';
+import {
+  fields,
+  having,
+  isFunction,
+  numberFrom,
+  type OptionsOf,
+  parseOptions,
+  textOfLength,
+  trueOrFalse,
+} from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
@@ -23,6 +32,11 @@ export interface LivekitTransportOptions {
   readonly getToken?: () => LivekitToken | Promise<LivekitToken>;
   /** The only participant to talk to. Default: the first person, telephone or connector that is or comes in. */
   readonly identity?: string;
+  /**
+   * Hear what the client recorded before the agent was there (`preConnectBuffer` and its like), ahead of the live audio.
+   * Default true; false: only live audio counts.
+   */
+  readonly preConnectAudio?: boolean;
   /** How long one attempt to join may take in milliseconds. Default 4 500: less than the connection chart allows. */
   readonly joinTimeoutMs?: number;
   /** Told of sends that failed; the call goes on. Default: nobody. */
@@ -36,6 +50,7 @@ const rules = fields({
   token: textOfLength(1, 100_000).optional(),
   getToken: having<NonNullable<LivekitTransportOptions['getToken']>>(isFunction, 'must be a function').optional(),
   identity: textOfLength(1, 1_000).optional(),
+  preConnectAudio: trueOrFalse().default(true),
   joinTimeoutMs: numberFrom(100, 60_000, 'must be a number of milliseconds from 100 to 60 000').default(4_500),
   onProblem: having<NonNullable<LivekitTransportOptions['onProblem']>>(isFunction, 'must be a function').optional(),
   load: having<NonNullable<LivekitTransportOptions['load']>>(isFunction, 'must be a function').optional(),
@@ -59,6 +74,8 @@ export class LivekitTransport implements Transport {
   readonly #options: OptionsOf<typeof rules>;
   readonly #listeners = new Set<(connection: RoomConnection) => void>();
   readonly #joining = new Set<(connection: RoomConnection) => void>();
+  /** Tracks of users, over all stays in the room. */
+  readonly #heard = new Set<string>();
   #connection: RoomConnection | null = null;
   /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
   #discarded: Promise<unknown> = Promise.resolve();
@@ -125,6 +142,8 @@ export class LivekitTransport implements Transport {
       rtc,
       room,
       identity: this.#options.identity,
+      preConnectAudio: this.#options.preConnectAudio,
+      heardBefore: this.#heard,
       open: options,
       switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),

@@ -5,14 +5,17 @@ import type { TransportConnection, TransportOpenOptions } from '../transport.ts'
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { readMicrophone } from './microphone.ts';
 import { Outbox, withinMs } from './outbox.ts';
+import { PRE_CONNECT_TOPIC, PreConnectAudio } from './pre-connect-audio.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
-import type { Rtc, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader, RtcTrack } from './rtc.ts';
+import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader, RtcTrack } from './rtc.ts';
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 const LEAVE_STEP_MS = 1_000;
+/** `TF_PRECONNECT_BUFFER` of the protocol; the library does not export its names. */
+const HAS_RECORDED = 6;
 /** The library converts, so the voice is handed over as voices make it. */
 const SPEAKER_RATE_HZ = 24_000;
 
@@ -20,6 +23,10 @@ export interface RoomConnectionOptions {
   readonly rtc: Rtc;
   readonly room: RtcRoom;
   readonly identity: string | undefined;
+  /** Hear what clients recorded before the agent was there. */
+  readonly preConnectAudio: boolean;
+  /** Tracks that were heard in an earlier stay: their clients have nothing recorded for this one. */
+  readonly heardBefore: Set<string>;
   readonly open: Pick<TransportOpenOptions, 'clock' | 'audio' | 'onFrame' | 'onEvent'>;
   /** Default: everything is on. */
   readonly switches?: RoomSwitches;
@@ -43,6 +50,8 @@ export class RoomConnection implements TransportConnection {
   readonly #onProblem: RoomConnectionOptions['onProblem'];
   readonly #track: RtcTrack | null;
   readonly #beforeLeaving = new Set<() => Promise<unknown>>();
+  readonly #preConnect: PreConnectAudio | null;
+  readonly #heardBefore: Set<string>;
   #publication: RtcPublication | null = null;
   #user: RtcParticipant | null = null;
   #heardTrack: RtcTrack | null = null;
@@ -54,7 +63,16 @@ export class RoomConnection implements TransportConnection {
   #leaving: Promise<void> | null = null;
 
   /** Before the room is joined: handlers that come later miss what happens on the way in. */
-  constructor({ rtc, room, identity, open, switches = allOn(), onProblem }: RoomConnectionOptions) {
+  constructor({
+    rtc,
+    room,
+    identity,
+    preConnectAudio,
+    heardBefore,
+    open,
+    switches = allOn(),
+    onProblem,
+  }: RoomConnectionOptions) {
     this.#rtc = rtc;
     this.room = room;
     this.#identity = identity;
@@ -75,6 +93,14 @@ export class RoomConnection implements TransportConnection {
         isMuted: () => !switches.audioOutput,
         onStuck: () => this.#giveUp('the room takes no audio any more'),
       });
+    this.#heardBefore = heardBefore;
+    this.#preConnect = preConnectAudio
+      ? new PreConnectAudio({
+          clock: open.clock,
+          onFrame: (frame) => this.#deliver(frame),
+          onProblem: (error) => onProblem('pre-connect audio', error),
+        })
+      : null;
     this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
     this.#listen();
@@ -126,6 +152,7 @@ export class RoomConnection implements TransportConnection {
   async #leave(): Promise<void> {
     this.#isOpen = false;
     this.sink?.close();
+    this.#preConnect?.clear();
     this.#stopHearing();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
@@ -167,20 +194,27 @@ export class RoomConnection implements TransportConnection {
     room.on('reconnected', () => this.#reconnect());
     room.on('disconnected', (reason) => this.#lose(reason));
     room.registerTextStreamHandler(CHAT_TOPIC, (reader, from) => void this.#readText(reader, from.identity));
+    if (this.#preConnect !== null)
+      room.registerByteStreamHandler(PRE_CONNECT_TOPIC, (reader, from) => this.#readRecording(reader, from.identity));
   }
 
   #link(participant: RtcParticipant): void {
     if (!this.#isOpen || this.#user !== null) return;
     if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
-    const self = this.room.localParticipant?.identity ?? '';
-    if (!isUser(this.#rtc, participant, { identity: this.#identity, self })) return;
+    if (!this.#isUser(participant)) return;
     this.#user = participant;
     for (const publication of participant.trackPublications.values()) this.#subscribe(publication);
+  }
+
+  #isUser(participant: RtcParticipant): boolean {
+    const self = this.room.localParticipant?.identity ?? '';
+    return isUser(this.#rtc, participant, { identity: this.#identity, self });
   }
 
   #unlink(participant: RtcParticipant): void {
     if (participant.identity !== this.#user?.identity) return;
     this.#user = null;
+    this.#preConnect?.clear();
     this.#stopHearing();
     const reason = endOfUser(this.#rtc, participant.disconnectReason);
     if (reason === null) this.#cutOff = participant.identity;
@@ -212,18 +246,32 @@ export class RoomConnection implements TransportConnection {
     if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
     this.#stopHearing();
     this.#heardTrack = track;
+    const preConnect = this.#preConnect;
+    preConnect?.begin(this.#hasRecorded(publication));
     this.#stopReading = readMicrophone({
       rtc: this.#rtc,
       track,
-      onFrame: (frame) => this.#open.onFrame(this.switches.audioInput ? frame : silenceOf(frame)),
+      onFrame: (frame) => (preConnect === null ? this.#deliver(frame) : preConnect.write(frame)),
       onError: (error) => this.#onProblem('microphone', error),
     });
+  }
+
+  #deliver(frame: AudioFrame): void {
+    this.#open.onFrame(this.switches.audioInput ? frame : silenceOf(frame));
   }
 
   #stopHearing(): void {
     this.#stopReading?.();
     this.#stopReading = null;
+    if (this.#heardTrack !== null) this.#preConnect?.end();
     this.#heardTrack = null;
+  }
+
+  /** Only to the first agent that hears it is a recording sent, and only once. */
+  #hasRecorded({ sid, info }: RtcPublication): boolean {
+    const isKnown = sid === undefined || this.#heardBefore.has(sid);
+    if (sid !== undefined) this.#heardBefore.add(sid);
+    return !isKnown && info?.audioFeatures?.includes(HAS_RECORDED) === true;
   }
 
   #userMicrophone(): RtcPublication | undefined {
@@ -247,6 +295,14 @@ export class RoomConnection implements TransportConnection {
     const wasOpen = this.#isOpen;
     void this.close();
     if (wasOpen) this.#open.onEvent({ type: 'lost', reason });
+  }
+
+  /** May come before the agent has published its voice and linked to anybody. */
+  #readRecording(reader: RtcByteReader, identity: string): void {
+    const user = this.#user ?? [...this.room.remoteParticipants.values()].find((other) => this.#isUser(other));
+    if (user?.identity === identity && this.#leaving === null) void this.#preConnect?.receive(reader);
+    // Read or closed even when it is not wanted: a reader that is left alone stays in the library.
+    else reader.close().catch((error: unknown) => this.#onProblem('pre-connect audio', error));
   }
 
   async #readText(reader: RtcTextReader, identity: string): Promise<void> {

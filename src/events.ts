@@ -179,6 +179,8 @@ export interface SessionEventMap {
   /** Microphone audio since the last such event; at most two a second. */
   audio_received: InSession & { readonly sizeBytes: number; readonly durationMs: number };
   stt_result: InSession & { readonly utterance: number; readonly text: string; readonly isFinal: boolean };
+  /** The user pressed a key of the telephone: 0-9, *, # or A-D. The conversation goes on as it is. */
+  dtmf_received: InSession & { readonly digit: string };
   speaking_started: InSession & { readonly turn: number };
   /**
    * How much of the agent's words reached the ear so far, at most a few times a second; `isFinal` when they were played

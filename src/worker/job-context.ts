@@ -3,20 +3,45 @@ import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
 import type { Runtime, SessionStartOptions } from '../runtime/create-runtime.ts';
-import { attachRoomIo, LivekitTransport } from '../transports/livekit/index.ts';
+import { attachRoomIo, LivekitTransport, type Rtc } from '../transports/livekit/index.ts';
+import type { LimitTracks } from '../transports/livekit/track-audience.ts';
+import { watchAbsence } from './absence.ts';
 import type { JobInfo, JobParticipant } from './job-info.ts';
-import { jobRoom } from './job-room.ts';
+import { JobParticipants, type RoomParticipant } from './job-participants.ts';
+import { JobRoom } from './job-room.ts';
 import type { Logger } from './logger.ts';
+import { ParticipantSessions, type ParticipantSessionsOptions } from './participant-sessions.ts';
 import type { AssignedJob, Presence } from './runner.ts';
+import type { CallOptions, NewSipParticipant, NewTransfer, ServerApi, SipCall } from './server-api.ts';
+import type { SipCallStatus } from './sip-details.ts';
+import {
+  type CollectDtmfOptions,
+  type CollectedDtmf,
+  type DtmfListener,
+  type SendDtmfOptions,
+  Telephone,
+  type WaitForSipOptions,
+} from './telephone.ts';
 
 /** Gets the reason why the job ends. */
 export type ShutdownCallback = (reason: string) => unknown;
-export type ParticipantEntry = (job: JobContext, participant: JobParticipant) => unknown;
+export type ParticipantEntry = (job: JobContext, participant: RoomParticipant) => unknown;
+/** What the session of a participant is like; null: this participant gets none. */
+export type SessionForParticipant = (
+  participant: RoomParticipant,
+) => JobSessionOptions | null | Promise<JobSessionOptions | null>;
 
 export type JobSessionOptions = Omit<SessionStartOptions, 'transport'> & {
   /** Default: the room of the job. */
   readonly transport?: SessionStartOptions['transport'];
+  /** Identity of whom to talk to in the room. Default: whom the job is for, or else the first person, telephone or connector. */
+  readonly participant?: string;
+  /** With `participant`: nobody else in the room hears the agent, reads its words or is noticed by it. Default false. */
+  readonly isPrivate?: boolean;
 };
+
+export interface TransferOptions extends CallOptions, Omit<NewTransfer, 'roomName' | 'identity' | 'to'> {}
+export interface DialOptions extends CallOptions, Omit<NewSipParticipant, 'roomName'> {}
 
 export interface NamedCallback {
   readonly name: string;
@@ -30,12 +55,23 @@ export interface JobContextOptions {
   readonly runtime: Runtime;
   readonly processData: Map<string, unknown>;
   readonly signal: AbortSignal;
+  /** Made when it is asked for. */
+  readonly api: () => ServerApi;
+  /** For tests. */
+  readonly loadRtc?: () => Promise<Rtc>;
+  /** For tests. */
+  readonly limitTracks?: LimitTracks;
   onPresence(state: Presence): void;
   /** The job asks to end. */
   onShutdown(reason: string): void;
   /** Something that keeps the job alive; a rejection fails it. */
   onHold(held: Promise<unknown>): void;
+  /** Why the job is over, should nothing keep it alive any more. */
+  onReason(reason: string): void;
 }
+
+/** A telephone number or a SIP address. */
+const TRANSFER_TARGET = /^(tel:\+?[\d*#().-]+|sips?:\S+)$/;
 
 export class JobContext {
   readonly info: JobInfo;
@@ -56,9 +92,11 @@ export class JobContext {
   readonly userData = new Map<string, unknown>();
   readonly #options: JobContextOptions;
   readonly #callbacks: NamedCallback[] = [];
-  readonly #participants = new Map<string, JobParticipant>();
-  readonly #entries: ParticipantEntry[] = [];
-  readonly #waiting = new Set<(participant: JobParticipant) => void>();
+  readonly #participants: JobParticipants;
+  readonly #room: JobRoom;
+  readonly #telephone: Telephone;
+  /** With the transport of those in the room of the job. */
+  readonly #sessions = new Map<AgentSession, LivekitTransport | null>();
   #presence: { readonly state: Presence; readonly sinceMs: number };
 
   constructor(options: JobContextOptions) {
@@ -72,6 +110,28 @@ export class JobContext {
     this.runtime = options.runtime;
     this.processData = options.processData;
     this.#presence = { state: 'none', sinceMs: options.clock.now() };
+    const { clock, log, signal } = this;
+    this.#participants = new JobParticipants(signal, ({ identity }, error) =>
+      log.error({ participant: identity, error: textOf(error) }, 'a listener for participants failed'),
+    );
+    const participants = this.#participants;
+    this.#telephone = new Telephone({ clock, log, signal, participants, room: () => this.#room.room });
+    this.#room = new JobRoom({
+      url: this.url,
+      token: options.job.token,
+      clock,
+      log,
+      signal,
+      participants,
+      ...(options.loadRtc !== undefined && { load: options.loadRtc }),
+      ...(options.limitTracks !== undefined && { limit: options.limitTracks }),
+      onPresence: (state) => this.reportPresence(state),
+      onDtmf: (code, identity) => this.#telephone.heard(code, identity),
+      onOver: (why) => {
+        if (why !== null) this.shutdown(why);
+        else this.hold(Promise.reject(new AgentError('ERR_TRANSPORT', 'the room was lost')));
+      },
+    });
   }
 
   get id(): string {
@@ -117,75 +177,218 @@ export class JobContext {
 
   /**
    * Starts a session in this process, in the room of the job unless a transport is given. The job lives at least as
-   * long, and the session is closed when the job ends.
+   * long, and the session is closed when the job ends. All sessions of a job share one stay in its room.
    */
-  async startSession({ transport = jobRoom(this), ...options }: JobSessionOptions): Promise<AgentSession> {
+  async startSession({
+    transport: given,
+    participant = this.info.participant?.identity,
+    isPrivate = false,
+    ...options
+  }: JobSessionOptions): Promise<AgentSession> {
     this.signal.throwIfAborted();
+    if (isPrivate && participant === undefined)
+      throw new AgentError('ERR_OPTION', 'a private session is for one participant', {
+        field: 'participant',
+        rule: 'must be given with `isPrivate`',
+      });
+    const transport = given ?? this.#room.transport({ participant, isPrivate });
     const session = this.runtime.createSession({ ...options, transport });
     this.log.info({ sessionId: session.sessionId }, 'session starting');
-    if (transport instanceof LivekitTransport) attachRoomIo(session, transport);
-    const stopped = new Promise<void>((resolve) => {
-      session.on('session_stopped', ({ reason }) => {
-        this.log.info({ sessionId: session.sessionId, reason }, 'session stopped');
-        resolve();
-      });
+    const inRoom = transport instanceof LivekitTransport ? transport : null;
+    if (inRoom !== null) attachRoomIo(session, inRoom);
+    this.#sessions.set(session, inRoom);
+    const stopped = session.whenStopped.then(({ reason }) => {
+      this.#sessions.delete(session);
+      this.#options.onReason(reason);
+      this.log.info({ sessionId: session.sessionId, reason }, 'session stopped');
     });
     this.addShutdownCallback((reason) => session.close(reason), `session ${session.sessionId}`);
     await session.start();
     this.hold(stopped);
+    if (given === undefined && participant !== undefined) {
+      const watched = { participants: this.#participants, clock: this.clock };
+      const stop = watchAbsence(watched, participant, () => void session.close('the user did not come back'));
+      void stopped.then(stop);
+    }
     return session;
   }
 
+  /**
+   * Joins the room without a session, so that participants and tones are known before there is one. Stays until the job or
+   * the room ends. Idempotent. @throws AgentError `ERR_TRANSPORT`
+   */
+  async joinRoom(): Promise<void> {
+    this.signal.throwIfAborted();
+    await this.#room.join();
+  }
+
+  /**
+   * Gives each participant that is or comes in a private session of its own, as `sessionFor` says: it hears that participant
+   * only, and nobody else hears it. It ends when that one leaves; the job ends when all are over. One that throws leaves its
+   * participant without a session.
+   */
+  async startSessionPerParticipant(
+    sessionFor: SessionForParticipant,
+    options: ParticipantSessionsOptions = {},
+  ): Promise<ParticipantSessions> {
+    await this.joinRoom();
+    const { clock, log, signal, identity: self } = this;
+    const start = async (participant: RoomParticipant) => {
+      const session = await sessionFor(participant);
+      if (session === null || !participant.isPresent || signal.aborted) return null;
+      return this.startSession({ isPrivate: true, ...session, participant: participant.identity });
+    };
+    const participants = this.#participants;
+    const sessions = new ParticipantSessions({ clock, log, signal, participants, self, start }, options);
+    this.hold(sessions.over);
+    return sessions;
+  }
+
+  /** Lets a session of this job talk to another participant from now on; null: to whoever is linked, or else comes first. */
+  linkTo(session: AgentSession, identity: string | null): void {
+    const transport = this.#sessions.get(session);
+    if (transport === undefined || transport === null)
+      throw new AgentError('ERR_CLOSED', 'the session is not in the room of this job', { field: 'linkTo' });
+    transport.linkTo(identity);
+  }
+
   /** Participants in the room as the room's connection told them, the agent itself left out. */
-  get participants(): readonly JobParticipant[] {
-    return [...this.#participants.values()];
+  get participants(): readonly RoomParticipant[] {
+    return this.#participants.list;
   }
 
   /** Called once for each participant, those already there included. What it returns keeps nothing alive; a throw is logged. */
   addParticipantEntrypoint(entry: ParticipantEntry): void {
-    this.#entries.push(entry);
-    for (const participant of this.participants) this.#enter(entry, participant);
+    this.#participants.listen({
+      joined: (participant) => {
+        void (async () => entry(this, participant))().catch((error: unknown) => {
+          this.log.error({ participant: participant.identity, error: textOf(error) }, 'participant entrypoint failed');
+        });
+      },
+    });
   }
 
   /** The participant with this identity, or the first one. Rejects with ERR_CLOSED when the job ends before. */
-  waitForParticipant(identity?: string): Promise<JobParticipant> {
-    const fits = (participant: JobParticipant) => identity === undefined || participant.identity === identity;
-    const present = this.participants.find(fits);
-    if (present !== undefined) return Promise.resolve(present);
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        this.signal.removeEventListener('abort', abandon);
-        this.#waiting.delete(seen);
-      };
-      const seen = (participant: JobParticipant) => {
-        if (!fits(participant)) return;
-        end();
-        resolve(participant);
-      };
-      const abandon = () => {
-        end();
-        reject(
-          new AgentError('ERR_CLOSED', 'the job ended before the participant came', { field: 'waitForParticipant' }),
-        );
-      };
-      this.#waiting.add(seen);
-      this.signal.addEventListener('abort', abandon, { once: true });
-      if (this.signal.aborted) abandon();
-    });
+  waitForParticipant(identity?: string): Promise<RoomParticipant> {
+    const fits = (participant: RoomParticipant) =>
+      identity === undefined || participant.identity === identity ? participant : undefined;
+    return this.#participants.until('waitForParticipant', fits).found;
+  }
+
+  /**
+   * Presses keys: 0-9, *, #, A-D, one after the other. The whole room hears of it; a telephone bridge plays it into the call.
+   * @throws AgentError `ERR_OPTION`, `ERR_TRANSPORT` when the agent is not in the room, `ERR_CLOSED` when the job ends meanwhile
+   */
+  sendDtmf(tones: string, options?: SendDtmfOptions): Promise<void> {
+    return this.#telephone.send(tones, options);
+  }
+
+  /** Told of each key that a participant presses. Returns a function that stops it. */
+  onDtmf(listener: DtmfListener): () => void {
+    return this.#telephone.onDtmf(listener);
+  }
+
+  /** The keys that are pressed from now on, until there are enough, the terminator, or a pause. @throws AgentError `ERR_OPTION`, `ERR_CLOSED` */
+  collectDtmf(options?: CollectDtmfOptions): Promise<CollectedDtmf> {
+    return this.#telephone.collect(options);
+  }
+
+  /**
+   * Resolves when the call of this participant is in that state.
+   * @throws AgentError `ERR_SIP_CALL` when they left before (declined, not reached, line failed), `ERR_TIMEOUT`, `ERR_CLOSED`
+   */
+  waitForSipStatus(identity: string, status: SipCallStatus, options?: WaitForSipOptions): Promise<RoomParticipant> {
+    return this.#telephone.waitForStatus(identity, status, options);
+  }
+
+  /** Resolves when a participant that was called has answered: before that, what the agent says is heard by nobody. */
+  waitForAnswer(identity: string, options?: WaitForSipOptions): Promise<RoomParticipant> {
+    return this.waitForSipStatus(identity, 'active', options);
+  }
+
+  /** The server's API with the key of the worker. */
+  get api(): ServerApi {
+    return this.#options.api();
+  }
+
+  /** Calls a telephone into the room. @throws AgentError as {@link ServerApi} says */
+  createSipParticipant({ timeoutMs, signal = this.signal, ...call }: DialOptions): Promise<SipCall> {
+    return this.api.createSipParticipant(
+      { roomName: this.roomName, ...call },
+      { signal, ...(timeoutMs !== undefined && { timeoutMs }) },
+    );
+  }
+
+  /**
+   * Hands a telephone call over to another number or address; the participant leaves the room when it is taken.
+   * @throws AgentError `ERR_OPTION`, and as {@link ServerApi} says
+   */
+  async transferSipParticipant(
+    participant: string | Pick<JobParticipant, 'identity'>,
+    to: string,
+    { timeoutMs, signal = this.signal, ...transfer }: TransferOptions = {},
+  ): Promise<void> {
+    const identity = typeof participant === 'string' ? participant : participant.identity;
+    const refuse = (field: string, rule: string) =>
+      new AgentError('ERR_OPTION', 'transferSipParticipant is not valid', { field, rule });
+    if (!TRANSFER_TARGET.test(to)) throw refuse('to', 'must be tel:<number> or sip:<address>');
+    const kind = this.#participants.get(identity)?.kind;
+    if (kind !== undefined && kind !== 'sip') throw refuse('participant', 'must be on the telephone');
+    await this.api.transferSipParticipant(
+      { roomName: this.roomName, identity, to, ...transfer },
+      { signal, ...(timeoutMs !== undefined && { timeoutMs }) },
+    );
+  }
+
+  /** Sends a participant away; a telephone hangs up. @throws AgentError as {@link ServerApi} says */
+  removeParticipant(participant: string | Pick<JobParticipant, 'identity'>, options?: CallOptions): Promise<void> {
+    const identity = typeof participant === 'string' ? participant : participant.identity;
+    return this.api.removeParticipant(this.roomName, identity, options);
+  }
+
+  /**
+   * Ends the sessions, leaves, and then deletes the room, which sends everybody else away. In this order: a room that is
+   * deleted under an agent costs its process memory. The job goes on; a room that is already gone is no error.
+   * @throws AgentError as {@link ServerApi} says
+   */
+  deleteRoom(reason = 'the agent ended the call'): Promise<void> {
+    const deleted = this.#deleteRoom(reason);
+    // Leaving ends the sessions, and with them a job that nothing else keeps alive.
+    this.hold(deleted.catch(() => {}));
+    return deleted;
+  }
+
+  /** Ends the call for everybody: {@link deleteRoom}, and the job with it. */
+  async hangUp(reason = 'the agent hung up'): Promise<void> {
+    try {
+      await this.deleteRoom(reason);
+    } finally {
+      this.shutdown(reason);
+    }
+  }
+
+  async #deleteRoom(reason: string): Promise<void> {
+    const { api } = this;
+    const open = [...this.#sessions];
+    const left = this.#room.leave();
+    await Promise.all(open.map(([session]) => session.close(reason)));
+    await Promise.all(open.map(([, transport]) => transport?.close()));
+    await left;
+    try {
+      await api.deleteRoom(this.roomName);
+    } catch (error) {
+      if (!(error instanceof AgentError && error.code === 'ERR_NOT_FOUND')) throw error;
+    }
   }
 
   /** For the connection to the room: a participant is there. A second report of the same identity only updates it. */
   participantJoined(participant: JobParticipant): void {
-    const isNew = !this.#participants.has(participant.identity);
-    this.#participants.set(participant.identity, participant);
-    if (!isNew) return;
-    for (const seen of [...this.#waiting]) seen(participant);
-    for (const entry of this.#entries) this.#enter(entry, participant);
+    this.#participants.joined(participant);
   }
 
-  /** For the connection to the room. */
-  participantLeft(identity: string): void {
-    this.#participants.delete(identity);
+  /** For the connection to the room. `why`: in words, when they will not come back. */
+  participantLeft(identity: string, why: string | null = null): void {
+    this.#participants.left(identity, why);
   }
 
   /** For the connection to the room: where the agent is. Terminations are judged by it. */
@@ -197,11 +400,5 @@ export class JobContext {
 
   get presence(): { readonly state: Presence; readonly sinceMs: number } {
     return this.#presence;
-  }
-
-  #enter(entry: ParticipantEntry, participant: JobParticipant): void {
-    void (async () => entry(this, participant))().catch((error: unknown) => {
-      this.log.error({ participant: participant.identity, error: textOf(error) }, 'participant entrypoint failed');
-    });
   }
 }

@@ -11,7 +11,7 @@ export interface JobParticipant {
   readonly name: string;
   readonly metadata: string;
   readonly attributes: Readonly<Record<string, string>>;
-  readonly kind: 'standard' | 'ingress' | 'egress' | 'sip' | 'agent' | 'other';
+  readonly kind: 'standard' | 'ingress' | 'egress' | 'sip' | 'agent' | 'connector' | 'other';
 }
 
 export interface JobInfo {
@@ -64,6 +64,7 @@ const PARTICIPANT_KINDS: ReadonlyMap<ParticipantInfo_Kind, JobParticipant['kind'
   [ParticipantInfo_Kind.EGRESS, 'egress'],
   [ParticipantInfo_Kind.SIP, 'sip'],
   [ParticipantInfo_Kind.AGENT, 'agent'],
+  [ParticipantInfo_Kind.CONNECTOR, 'connector'],
 ] as const);
 
 export function jobKindOf(type: JobType): JobKind {

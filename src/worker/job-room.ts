@@ -1,35 +1,182 @@
-// The room of a job as transport of its session; the job hears from it where the agent is and who else is there.
+// The room of a job: one stay for all of its sessions, from which the job hears where the agent is and who else is there.
+import { type Clock, sleep } from '../clock.ts';
+import { AgentError, toAgentError } from '../errors.ts';
 import { type LivekitTransport, livekitTransport, type Rtc } from '../transports/livekit/index.ts';
-import type { RtcParticipant } from '../transports/livekit/rtc.ts';
-import type { JobContext } from './job-context.ts';
+import { endOfAgent, endOfUser } from '../transports/livekit/link-policy.ts';
+import { joinOptions } from '../transports/livekit/livekit-transport.ts';
+import { withinMs } from '../transports/livekit/outbox.ts';
+import { loadRtc, type RtcParticipant, type RtcRoom } from '../transports/livekit/rtc.ts';
+import { SharedRoom } from '../transports/livekit/shared-room.ts';
+import type { LimitTracks } from '../transports/livekit/track-audience.ts';
 import type { JobParticipant } from './job-info.ts';
+import type { JobParticipants } from './job-participants.ts';
+import type { Logger } from './logger.ts';
+import type { Presence } from './runner.ts';
+
+export interface JobRoomOptions {
+  readonly url: string;
+  /** Of the assignment; it is valid for an hour, the server renews it in the room. */
+  readonly token: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly participants: JobParticipants;
+  /** For tests. */
+  readonly load?: () => Promise<Rtc>;
+  /** For tests. */
+  readonly limit?: LimitTracks;
+  onPresence(state: Presence): void;
+  onDtmf(code: number, identity: string): void;
+  /** The stay is over and no session joins again. `why` is null when the network failed. */
+  onOver(why: string | null): void;
+}
+
+/** The library may hang; one attempt to join takes 8 s at most when it does not. */
+const JOIN_LIMIT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 4_500;
+const JOIN_TRIES = 3;
+const BETWEEN_TRIES_MS = 1_000;
+
+export class JobRoom {
+  readonly #options: JobRoomOptions;
+  readonly #shared: SharedRoom;
+  #rtc: Rtc | null = null;
+  /** The newest room, whose token the server keeps fresh. */
+  #newest: RtcRoom | null = null;
+  #held: Promise<() => Promise<void>> | null = null;
+  #isLeaving = false;
+
+  constructor(options: JobRoomOptions) {
+    this.#options = options;
+    const { clock, log, limit } = options;
+    this.#shared = new SharedRoom({
+      clock,
+      ...(limit !== undefined && { limit }),
+      onProblem: (where, error) => log.warn({ where, error: String(error) }, 'the room did not take something'),
+      // Every attempt counts as joining: the server may take the end of the attempt before for the end of the job.
+      onJoining: () => options.onPresence('joining'),
+      onRoom: (room) => this.#listen(room),
+      onJoined: (room) => this.#joined(room),
+      onLeft: (reason, seats) => this.#over(reason, seats),
+    });
+  }
+
+  /** Null while it is not joined. */
+  get room(): RtcRoom | null {
+    return this.#shared.room;
+  }
+
+  /**
+   * The transport of one session. `isPrivate`: the session sees, hears and speaks to `participant` only, and nobody else
+   * hears it.
+   */
+  transport({
+    participant,
+    isPrivate,
+  }: {
+    readonly participant: string | undefined;
+    readonly isPrivate: boolean;
+  }): LivekitTransport {
+    const { url, log } = this.#options;
+    const guest = isPrivate && participant !== undefined ? participant : null;
+    return livekitTransport({
+      url,
+      getToken: () => ({ token: this.#token() }),
+      onProblem: ({ where }) => log.warn({ where }, 'a message to the room was not sent'),
+      load: () => this.#load(),
+      room: (rtc) => this.#shared.seatFor(rtc, guest),
+      ...(participant !== undefined && { identity: participant }),
+    });
+  }
+
+  /** Joins without a session; stays until `leave`, or the end of the room. Idempotent. @throws AgentError `ERR_TRANSPORT` */
+  async join(): Promise<void> {
+    this.#held ??= this.#hold();
+    try {
+      await this.#held;
+    } catch (error) {
+      this.#held = null;
+      throw error;
+    }
+  }
+
+  /** The sessions have ended or will: the last one out closes the door. Idempotent. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    const held = this.#held;
+    this.#held = null;
+    const release = await held?.catch(() => undefined);
+    await release?.();
+  }
+
+  async #hold(): Promise<() => Promise<void>> {
+    const { url, clock, signal } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const holding = this.#load().then((rtc) =>
+        this.#shared.hold(rtc, url, this.#token(), joinOptions(CONNECT_TIMEOUT_MS)),
+      );
+      try {
+        const release = await withinMs(holding, JOIN_LIMIT_MS, clock);
+        if (release !== undefined) return release;
+        holding.then((late) => late()).catch(() => {});
+        throw new AgentError('ERR_TRANSPORT', `the room was not joined within ${JOIN_LIMIT_MS} ms`);
+      } catch (thrown) {
+        const error = toAgentError(thrown, 'ERR_TRANSPORT', 'the room could not be joined');
+        if (attempt === JOIN_TRIES || !error.retryable || signal.aborted || this.#isLeaving) throw error;
+        await sleep(clock, BETWEEN_TRIES_MS, signal);
+      }
+    }
+  }
+
+  async #load(): Promise<Rtc> {
+    const { clock, load } = this.#options;
+    if (clock.isVirtual && load === undefined)
+      throw new AgentError('ERR_REAL_IO', 'a LiveKit room cannot be joined under a virtual clock');
+    this.#rtc = await (load ?? loadRtc)();
+    return this.#rtc;
+  }
+
+  #token(): string {
+    return this.#newest?.token ?? this.#options.token;
+  }
+
+  #listen(room: RtcRoom): void {
+    const { participants, onDtmf } = this.#options;
+    room.on('participantConnected', (participant) => participants.joined(participantOf(participant)));
+    room.on('participantDisconnected', ({ identity, disconnectReason }) =>
+      participants.left(identity, this.#rtc === null ? null : endOfUser(this.#rtc, disconnectReason)),
+    );
+    room.on('participantAttributesChanged', (_changed, { identity, attributes }) =>
+      participants.changed(identity, { ...attributes }),
+    );
+    room.on('dtmfReceived', (code, _digit, { identity }) => onDtmf(code, identity));
+  }
+
+  #joined(room: RtcRoom): void {
+    const { participants, onPresence } = this.#options;
+    this.#newest = room;
+    onPresence('joined');
+    // Who left while the agent was out is gone.
+    for (const { identity } of participants.list) {
+      if (!room.remoteParticipants.has(identity)) participants.left(identity, null);
+    }
+    for (const participant of room.remoteParticipants.values()) participants.joined(participantOf(participant));
+  }
+
+  #over(reason: number, seats: number): void {
+    const { onPresence, onOver } = this.#options;
+    onPresence('left');
+    const wasHeld = this.#held !== null;
+    const why = this.#rtc === null ? null : endOfAgent(this.#rtc, reason);
+    if (!wasHeld || this.#isLeaving || (seats > 0 && why === null)) return;
+    onOver(why);
+  }
+}
 
 /** Fields that the room library has and the transport itself has no use for. */
 type FullParticipant = RtcParticipant & { readonly sid?: string; readonly name?: string; readonly metadata?: string };
 
-/** Joins with the job's own token. `load` is for tests. */
-export function jobRoom(job: JobContext, load?: () => Promise<Rtc>): LivekitTransport {
-  const transport = livekitTransport({
-    url: job.url,
-    // Every attempt to join counts as joining: the server may take the end of the attempt before for the end of the job.
-    getToken: () => {
-      job.reportPresence('joining');
-      return { token: job.token };
-    },
-    onProblem: ({ where }) => job.log.warn({ where }, 'a message to the room was not sent'),
-    ...(load !== undefined && { load }),
-  });
-  transport.onConnection(({ room }) => {
-    job.reportPresence('joined');
-    for (const participant of room.remoteParticipants.values()) job.participantJoined(participantOf(participant));
-    room.on('participantConnected', (participant) => job.participantJoined(participantOf(participant)));
-    room.on('participantDisconnected', ({ identity }) => job.participantLeft(identity));
-    room.on('disconnected', () => job.reportPresence('left'));
-  });
-  return transport;
-}
-
-const KINDS: readonly JobParticipant['kind'][] = ['standard', 'ingress', 'egress', 'sip', 'agent'];
+const KINDS: readonly JobParticipant['kind'][] = ['standard', 'ingress', 'egress', 'sip', 'agent', 'connector'];
 
 function participantOf(participant: FullParticipant): JobParticipant {
   const { identity, attributes, kind, sid = '', name = '', metadata = '' } = participant;

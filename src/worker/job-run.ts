@@ -3,9 +3,11 @@ import { type Clock, sleep } from '../clock.ts';
 import { textOf } from '../errors.ts';
 import type { Runtime } from '../runtime/create-runtime.ts';
 import type { Entry } from './define-worker.ts';
+import { serverApi } from './http-server-api.ts';
 import { JobContext, type NamedCallback } from './job-context.ts';
 import type { Logger } from './logger.ts';
 import type { AssignedJob, CallbackResult, JobRun, RunReport } from './runner.ts';
+import type { ServerApi } from './server-api.ts';
 
 export interface EntryRunOptions {
   readonly job: AssignedJob;
@@ -24,6 +26,8 @@ export class EntryRun implements JobRun {
   readonly #context: JobContext;
   readonly #over: Promise<void>;
   #held = 0;
+  #reason = 'the entry function is over';
+  #api: ServerApi | null = null;
   #phase: 'running' | 'finished' | 'stopping' | 'over' = 'running';
   #settle: () => void = () => {};
 
@@ -43,6 +47,13 @@ export class EntryRun implements JobRun {
       onPresence: (state) => options.report({ type: 'job.presence', state }),
       onShutdown: (reason) => this.#finish(reason, null),
       onHold: (held) => this.#hold(held),
+      onReason: (reason) => {
+        this.#reason = reason;
+      },
+      api: () => {
+        this.#api ??= serverApi({ connection: job.server, clock });
+        return this.#api;
+      },
     });
   }
 
@@ -82,7 +93,7 @@ export class EntryRun implements JobRun {
     this.#held--;
     if (this.#held === 0) this.#settle();
     if (error !== null) this.#finish('the entry function failed', error);
-    else if (this.#held === 0) this.#finish('the entry function is over', null);
+    else if (this.#held === 0) this.#finish(this.#reason, null);
   }
 
   #finish(reason: string, error: string | null): void {

@@ -1,4 +1,5 @@
 // Contract: where the entry function of a job runs - in this process, or in a host process of a pool.
+import type { Connection } from './connection-options.ts';
 import type { JobInfo } from './job-info.ts';
 
 /** A job that the server gave to this worker. */
@@ -10,6 +11,8 @@ export interface AssignedJob {
   readonly token: string;
   /** Identity of the agent in the room. */
   readonly identity: string;
+  /** Where and with which key the job asks the server's API. It goes with the job: its host may outlive the worker. */
+  readonly server: Connection;
 }
 
 /** How one shutdown callback ended. */

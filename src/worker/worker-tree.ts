@@ -236,7 +236,7 @@ function startRun({ scope }: JobParts, record: JobRecord): void {
   const { info, url, token, identity } = record;
   const { actor } = record;
   // Reports may come while the chart is still in the middle of the entry action that called us.
-  record.run = scope.runner.start({ info, url, token, identity }, (report) =>
+  record.run = scope.runner.start({ info, url, token, identity, server: scope.connection }, (report) =>
     queueMicrotask(() => {
       if (report.type === 'job.presence') return;
       if (report.type === 'job.ended') {

@@ -15,7 +15,7 @@ import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
-import { loadRtc, type Rtc, type RtcRoom } from './rtc.ts';
+import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
 
 export interface LivekitToken {
   readonly token: string;
@@ -43,6 +43,8 @@ export interface LivekitTransportOptions {
   readonly onProblem?: (problem: { readonly where: string; readonly error: unknown }) => void;
   /** Loads the library; a test hands in a stand-in. */
   readonly load?: () => Promise<Rtc>;
+  /** Makes the room of one attempt to join. Default: a room of its own; a seat in a shared one lets sessions share the stay. */
+  readonly room?: (rtc: Rtc) => RtcRoom;
 }
 
 const rules = fields({
@@ -54,6 +56,7 @@ const rules = fields({
   joinTimeoutMs: numberFrom(100, 60_000, 'must be a number of milliseconds from 100 to 60 000').default(4_500),
   onProblem: having<NonNullable<LivekitTransportOptions['onProblem']>>(isFunction, 'must be a function').optional(),
   load: having<NonNullable<LivekitTransportOptions['load']>>(isFunction, 'must be a function').optional(),
+  room: having<NonNullable<LivekitTransportOptions['room']>>(isFunction, 'must be a function').optional(),
 });
 
 /** Largest text that a participant may send. */
@@ -76,12 +79,14 @@ export class LivekitTransport implements Transport {
   readonly #joining = new Set<(connection: RoomConnection) => void>();
   /** Tracks of users, over all stays in the room. */
   readonly #heard = new Set<string>();
+  #identity: string | undefined;
   #connection: RoomConnection | null = null;
   /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
   #discarded: Promise<unknown> = Promise.resolve();
 
   constructor(options: LivekitTransportOptions) {
     this.#options = parseOptions(rules, options, 'livekit');
+    this.#identity = this.#options.identity;
     if ((this.#options.token === undefined) === (this.#options.getToken === undefined))
       throw new AgentError('ERR_OPTION', 'livekit is not valid', {
         field: 'token',
@@ -93,6 +98,15 @@ export class LivekitTransport implements Transport {
   /** The newest stay in the room; null before the first. */
   get connection(): RoomConnection | null {
     return this.#connection;
+  }
+
+  /**
+   * Talks to another participant from now on, in this stay and the next ones; it may be somebody who is still to come. Null:
+   * to whoever is linked, or else comes first.
+   */
+  linkTo(identity: string | null): void {
+    this.#identity = identity ?? undefined;
+    this.#connection?.linkTo(this.#identity);
   }
 
   /** Told of every stay in the room, the present one included. Returns a function that stops it. */
@@ -137,11 +151,11 @@ export class LivekitTransport implements Transport {
     await this.#discarded;
     const { url, token } = await this.#access();
     if (signal.aborted) throw ended();
-    const room = new rtc.Room();
+    const room = this.#options.room?.(rtc) ?? new rtc.Room();
     const connection = new RoomConnection({
       rtc,
       room,
-      identity: this.#options.identity,
+      identity: this.#identity,
       preConnectAudio: this.#options.preConnectAudio,
       heardBefore: this.#heard,
       open: options,
@@ -194,14 +208,7 @@ export class LivekitTransport implements Transport {
   }
 
   async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection): Promise<true> {
-    await room.connect(url, token, {
-      autoSubscribe: false,
-      dynacast: false,
-      // A retry under the same identity replaces the half-joined first try; the server takes that for the agent leaving.
-      joinRetries: 0,
-      connectTimeoutMs: this.#options.joinTimeoutMs,
-      dataStream: { maxPayloadByteLength: MAX_TEXT_BYTES },
-    });
+    await room.connect(url, token, joinOptions(this.#options.joinTimeoutMs));
     await connection.begin();
     return true;
   }
@@ -218,6 +225,18 @@ export class LivekitTransport implements Transport {
       // The handler of problems is the last place to tell.
     }
   }
+}
+
+/** How a room is joined. */
+export function joinOptions(connectTimeoutMs: number): RtcConnectOptions {
+  return {
+    autoSubscribe: false,
+    dynacast: false,
+    // A retry under the same identity replaces the half-joined first try; the server takes that for the agent leaving.
+    joinRetries: 0,
+    connectTimeoutMs,
+    dataStream: { maxPayloadByteLength: MAX_TEXT_BYTES },
+  };
 }
 
 /** The promise, or undefined when the time is up or the signal aborts. */

@@ -2,6 +2,7 @@
 import type { AudioFrame } from '../../audio/frame.ts';
 import type { Clock } from '../../clock.ts';
 import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
+import { digitOf } from './dtmf.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { readMicrophone } from './microphone.ts';
 import { Outbox, withinMs } from './outbox.ts';
@@ -45,7 +46,7 @@ export class RoomConnection implements TransportConnection {
   readonly clock: Clock;
   readonly switches: RoomSwitches;
   readonly #rtc: Rtc;
-  readonly #identity: string | undefined;
+  #identity: string | undefined;
   readonly #open: RoomConnectionOptions['open'];
   readonly #onProblem: RoomConnectionOptions['onProblem'];
   readonly #track: RtcTrack | null;
@@ -132,6 +133,20 @@ export class RoomConnection implements TransportConnection {
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
   }
 
+  /**
+   * Talks to this participant from now on, as soon as it is there; undefined: to whoever is linked, or else comes first.
+   * Who was linked before is heard no more, and ends nothing by leaving.
+   */
+  linkTo(identity: string | undefined): void {
+    this.#identity = identity;
+    if (identity === this.#user?.identity || (identity === undefined && this.#user !== null)) return;
+    this.#stopHearing();
+    this.#unsubscribe();
+    this.#user = null;
+    this.#cutOff = null;
+    for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
+  }
+
   /** Tells of something that went wrong beside the call; the call goes on. */
   problem(where: string, error: unknown): void {
     this.#onProblem(where, error);
@@ -156,6 +171,8 @@ export class RoomConnection implements TransportConnection {
     this.#stopHearing();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
+      // The room may go on without this session, with nobody to hear that microphone.
+      this.#unsubscribe();
       const sid = this.#publication?.sid;
       // A track that is not unpublished first stays behind in the library for the rest of the process.
       if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
@@ -186,6 +203,11 @@ export class RoomConnection implements TransportConnection {
     room.on('trackSubscribed', (track, publication, participant) => this.#hear(track, publication, participant));
     room.on('trackUnsubscribed', (track) => {
       if (track === this.#heardTrack) this.#stopHearing();
+    });
+    room.on('dtmfReceived', (code, _digit, { identity }) => {
+      const digit = digitOf(code);
+      if (identity === this.#user?.identity && this.#isOpen && digit !== undefined)
+        this.#open.onEvent({ type: 'dtmf', digit });
     });
     room.on('reconnecting', () => {
       this.#isReconnecting = true;
@@ -272,6 +294,12 @@ export class RoomConnection implements TransportConnection {
     const isKnown = sid === undefined || this.#heardBefore.has(sid);
     if (sid !== undefined) this.#heardBefore.add(sid);
     return !isKnown && info?.audioFeatures?.includes(HAS_RECORDED) === true;
+  }
+
+  #unsubscribe(): void {
+    for (const publication of this.#user?.trackPublications.values() ?? []) {
+      if (publication.source === this.#rtc.TrackSource.SOURCE_MICROPHONE) publication.setSubscribed?.(false);
+    }
   }
 
   #userMicrophone(): RtcPublication | undefined {

@@ -152,6 +152,7 @@ export class FakeRoom implements RtcRoom {
   readonly byteStreams: (RtcByteOptions & { bytes: number[]; isClosed: boolean })[] = [];
   readonly data: (RtcDataOptions & { readonly bytes: Uint8Array })[] = [];
   readonly dtmf: { readonly code: number; readonly digit: string }[] = [];
+  published = 0;
   readonly #world: FakeRtcWorld;
   readonly #listeners = new Map<string, Listener[]>();
   readonly #topics = new Map<string, (reader: RtcTextReader, from: { readonly identity: string }) => void>();
@@ -174,7 +175,9 @@ export class FakeRoom implements RtcRoom {
       identity: 'agent',
       publishTrack: async (_track, options) => {
         log.push(`publish ${JSON.stringify(options)}`);
-        return { sid: 'TR_agent', source: MICROPHONE };
+        // The first one of a stay is `TR_agent`, the next ones have a number.
+        this.published++;
+        return { sid: this.published === 1 ? 'TR_agent' : `TR_agent${this.published}`, source: MICROPHONE };
       },
       unpublishTrack: async (sid) => {
         log.push(`unpublish ${sid}`);

@@ -52,7 +52,8 @@ function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: b
   const reports: [string, RunReport][] = [];
   const start = (jobId: string) => {
     const info = { id: jobId, roomName: 'r' } as never; // the pool reads nothing but the id
-    return pool.start({ info, url: 'u', token: 't', identity: 'i' }, (report) => reports.push([jobId, report]));
+    const server = { url: 'u', apiKey: 'k', apiSecret: 's' };
+    return pool.start({ info, url: 'u', token: 't', identity: 'i', server }, (report) => reports.push([jobId, report]));
   };
   const jobsOf = (host: FakeHost | undefined) =>
     host?.said.flatMap((message) => (message.type === 'start' ? [message.job.info.id] : []));

@@ -1,0 +1,100 @@
+// A session of its own for each participant of a room: begun when they come, ended when they leave.
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import { textOf } from '../errors.ts';
+import type { SessionState } from '../events.ts';
+import { parseOptions } from '../options.ts';
+import type { AgentSession } from '../runtime/agent-session.ts';
+import type { JobParticipant } from './job-info.ts';
+import type { JobParticipants, RoomParticipant } from './job-participants.ts';
+import type { Logger } from './logger.ts';
+
+export interface ParticipantSessionsOptions {
+  /** Milliseconds for the room to get another participant after the last session is over. Default 5 000; 0 to 600 000. */
+  readonly lingerMs?: number;
+}
+
+const rules = z.strictObject({
+  lingerMs: z
+    .number('must be a number of milliseconds from 0 to 600 000')
+    .min(0, 'must be >= 0')
+    .max(600_000, 'must be at most 600 000')
+    .default(5_000),
+});
+
+/** Whom agents talk to; other agents, recorders and streams are not people. */
+const PEOPLE: readonly JobParticipant['kind'][] = ['standard', 'sip', 'connector'];
+
+const ENDING: readonly SessionState[] = ['closing', 'closed', 'failed'];
+
+export interface SessionStarter {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly participants: JobParticipants;
+  /** Identity of the agent. */
+  readonly self: string;
+  /** Null: this participant gets no session. */
+  start(participant: RoomParticipant): Promise<AgentSession | null>;
+}
+
+export class ParticipantSessions {
+  readonly #host: SessionStarter;
+  readonly #lingerMs: number;
+  /** Null while it is being started. */
+  readonly #active = new Map<string, AgentSession | null>();
+  #linger: unknown;
+  #finish: () => void = () => {};
+  /** Resolves when all are over and nobody has come since. */
+  readonly over: Promise<void>;
+
+  constructor(host: SessionStarter, options: ParticipantSessionsOptions) {
+    this.#host = host;
+    this.#lingerMs = parseOptions(rules, options, 'startSessionPerParticipant').lingerMs;
+    const leave = host.participants.listen({ joined: (participant) => void this.#begin(participant) });
+    this.over = new Promise((resolve) => {
+      const end = () => {
+        host.clock.clearTimeout(this.#linger);
+        host.signal.removeEventListener('abort', end);
+        leave();
+        resolve();
+      };
+      this.#finish = end;
+      host.signal.addEventListener('abort', end, { once: true });
+      if (host.signal.aborted) end();
+    });
+  }
+
+  /** The sessions that run, by the identity of their participant. */
+  get sessions(): ReadonlyMap<string, AgentSession> {
+    return new Map([...this.#active].flatMap(([identity, session]) => (session === null ? [] : [[identity, session]])));
+  }
+
+  async #begin(participant: RoomParticipant): Promise<void> {
+    const { clock, log, self } = this.#host;
+    const { identity, kind, attributes } = participant;
+    if (!PEOPLE.includes(kind) || attributes['lk.publish_on_behalf'] === self) return;
+    const before = this.#active.get(identity);
+    if (before !== undefined) {
+      // Cut off and back again: the session has waited. Gone and back again: the next one waits for the end of the last.
+      if (before !== null && ENDING.includes(before.state))
+        void before.whenStopped.then(() => (participant.isPresent ? this.#begin(participant) : undefined));
+      return;
+    }
+    clock.clearTimeout(this.#linger);
+    this.#active.set(identity, null);
+    try {
+      const session = await this.#host.start(participant);
+      if (session !== null) {
+        this.#active.set(identity, session);
+        await session.whenStopped;
+      }
+    } catch (error) {
+      log.error({ participant: identity, error: textOf(error) }, 'a participant has no session');
+    }
+    this.#active.delete(identity);
+    if (this.#active.size > 0) return;
+    clock.clearTimeout(this.#linger);
+    this.#linger = clock.setTimeout(() => this.#finish(), this.#lingerMs);
+  }
+}

@@ -32,6 +32,7 @@ export const ERRORS = {
   ERR_ENGINE: { meaning: 'An embedded speech engine failed.', retryable: true },
   // runtime
   ERR_AGENT_STATE: { meaning: 'The agent is in a state that does not allow this call.', retryable: false },
+  ERR_VIDEO: { meaning: 'What the user shows cannot be handed to the model.', retryable: false },
   ERR_TEXT: { meaning: 'Text input is empty, too long or not well-formed Unicode.', retryable: false },
   ERR_MAX_SESSIONS: { meaning: 'The runtime already holds maxSessions sessions.', retryable: true },
   ERR_SESSION: { meaning: 'A session gave up after its parts could not be restarted.', retryable: false },

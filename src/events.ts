@@ -178,6 +178,13 @@ export interface SessionEventMap {
   response_generated: InSession & { readonly turn: number; readonly text: string };
   /** Microphone audio since the last such event; at most two a second. */
   audio_received: InSession & { readonly sizeBytes: number; readonly durationMs: number };
+  /** An image of the user's video was taken for the model. */
+  video_received: InSession & {
+    readonly source: 'camera' | 'screen';
+    readonly sizeBytes: number;
+    readonly widthPx: number;
+    readonly heightPx: number;
+  };
   stt_result: InSession & { readonly utterance: number; readonly text: string; readonly isFinal: boolean };
   /** The user pressed a key of the telephone: 0-9, *, # or A-D. The conversation goes on as it is. */
   dtmf_received: InSession & { readonly digit: string };

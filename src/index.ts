@@ -26,7 +26,17 @@ export type {
 export { type Ids, randomIds, seededIds } from './ids.ts';
 export type { JsonSchema, JsonValue } from './json.ts';
 export type { Problem, ProblemHandler } from './observer.ts';
-export type { ChatChunk, ChatMessage, ChatRequest, ChatTool, ChatToolCall, Llm } from './providers/llm.ts';
+export type {
+  ChatChunk,
+  ChatImage,
+  ChatMessage,
+  ChatRequest,
+  ChatTool,
+  ChatToolCall,
+  ImageSource,
+  Llm,
+  LlmCapabilities,
+} from './providers/llm.ts';
 export type { Stt, SttCapabilities, SttOpenOptions, SttResult, SttStream } from './providers/stt.ts';
 export type { Tts, TtsCapabilities, TtsOpenOptions, TtsResult, TtsStream } from './providers/tts.ts';
 export type { TurnDetector, TurnDetectorInput } from './providers/turn-detector.ts';
@@ -57,7 +67,7 @@ export {
 export { type EmbeddedOptions, embeddedProviders, type ModelProgress } from './runtime/embedded-providers.ts';
 export type { SupervisedEngines } from './runtime/engines.ts';
 export type { AnySessionListener, SessionListener } from './runtime/event-hub.ts';
-export type { ChatItem } from './runtime/ledger.ts';
+export type { ChatItem, ImageRef } from './runtime/ledger.ts';
 export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
 export type { SpeechHandle, SpeechResult } from './runtime/speech-handle.ts';
@@ -92,4 +102,5 @@ export type {
   TransportConnection,
   TransportEvent,
   TransportOpenOptions,
+  VideoRequest,
 } from './transports/transport.ts';

@@ -63,8 +63,12 @@ test('the README names every session option, with its default', () => {
     Object.entries(value).flatMap(([name, inner]) =>
       typeof inner === 'object' && inner !== null ? flat(inner, `${path}${name}.`) : [[path + name, String(inner)]],
     );
-  // These two have no default of the runtime's: the provider decides.
-  const defaults = { ...Object.fromEntries(flat(parseSessionOptions({}))), language: 'its own', voice: 'its own' };
+  // These two have no default of the runtime's: the provider decides. Video is off unless it is given.
+  const defaults = {
+    ...Object.fromEntries(flat(parseSessionOptions({ video: {} }))),
+    language: 'its own',
+    voice: 'its own',
+  };
   expect(documented).toEqual(defaults);
 });
 

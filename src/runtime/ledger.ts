@@ -1,5 +1,6 @@
 // What must survive any crash of a session: written first, told afterwards. Plain data, one per session, no timers.
 import type { Levels } from '../events.ts';
+import type { ChatImage, ImageSource } from '../providers/llm.ts';
 import { isOver, leavesDebt, levelOf, newTurn, type TurnRecord, type TurnStart } from './turn-record.ts';
 import { UserSpeech } from './user-speech.ts';
 
@@ -11,9 +12,21 @@ interface Item {
   readonly createdAtMs: number;
 }
 
+/** An image of the user's video. Plain JSON: the bytes stay with the session, and only as long as the model needs them. */
+export interface ImageRef {
+  readonly id: string;
+  readonly source: ImageSource;
+  readonly mimeType: ChatImage['mimeType'];
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Epoch milliseconds. */
+  readonly takenAtMs: number;
+}
+
 /** One entry of the conversation, in the order in which things were said. */
 export type ChatItem =
-  | (Item & { readonly type: 'user'; text: string })
+  /** `images`: what the user showed when this was said; absent when there was no video. */
+  | (Item & { readonly type: 'user'; text: string; images?: readonly ImageRef[] })
   /** `text` is what was heard so far; an item nobody heard is removed when its turn ends. */
   | (Item & { readonly type: 'assistant'; text: string; interrupted: boolean })
   | (Item & { readonly type: 'toolCall'; readonly callId: string; readonly name: string; readonly arguments: string })
@@ -150,6 +163,14 @@ export class Ledger {
     if (!isOwed) this.#unanswered.clear();
     this.#turn = null;
     return turn;
+  }
+
+  /** What the user showed belongs to the last thing said in turn `n`; where nothing was said, nothing is taken. */
+  recordImages(n: number, take: () => readonly ImageRef[]): void {
+    const item = this.#items.findLast((each) => each.type === 'user' && each.turn === n);
+    if (item?.type !== 'user') return;
+    const images = take();
+    if (images.length > 0) item.images = images;
   }
 
   // ---- what the agent says

@@ -146,7 +146,12 @@ export const sessionEffects = {
     const { self } = args as { self: { send(event: SessionEvent): void } }; // what xstate hands to every action
     self.send({ type: 'session.resumed' });
   },
-  startTurn: effect((scope) => beginTurn(scope, scope.ledger.openTurn(scope.turnDeadlineMs))),
+  startTurn: effect((scope) => {
+    const turn = scope.ledger.openTurn(scope.turnDeadlineMs);
+    const { sight } = scope;
+    if (sight !== null) scope.ledger.recordImages(turn.n, () => sight.commit());
+    beginTurn(scope, turn);
+  }),
   startFallback: effect((scope) => {
     reportFailure(scope, scope.ledger.turn);
     scope.output.flush();

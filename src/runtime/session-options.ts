@@ -62,9 +62,33 @@ const audio = new OptionRule<OptionsOf<typeof audioFields>, boolean | GivenOptio
   },
 );
 
+const fps = (fallback: number) =>
+  numberFrom(0, 10, 'must be a number of images a second from 0 to 10').default(fallback);
+
+const video = fields({
+  /** Is the camera looked at? */
+  camera: trueOrFalse().default(true),
+  /** Is a shared screen looked at? */
+  screen: trueOrFalse().default(false),
+  /** Images a second of each source while the user speaks; 0 takes none. The official samplers take 1 and 0.3. */
+  speakingFps: fps(1),
+  /** The same while the user is quiet. */
+  silentFps: fps(0.3),
+  /** Larger images are made smaller, keeping their shape. */
+  longestSidePx: wholeNumberFrom(64, 4_096, 'must be a whole number from 64 to 4096').default(1_024),
+  /** JPEG quality. */
+  quality: wholeNumberFrom(1, 100, 'must be a whole number from 1 to 100').default(75),
+  /** Newest images of each source that go to the model with what the user said; older ones never do. */
+  imagesPerTurn: wholeNumberFrom(1, 10, 'must be a whole number from 1 to 10').default(1),
+});
+
+export type VideoOptions = OptionsOf<typeof video>;
+
 const schema = fields({
   /** What of the call is sound; `false` makes it a conversation in text only. */
   audio,
+  /** Given, if only as `{}`: the user's video is looked at, by a model that takes images. */
+  video: video.optional(),
   endpointing: group(
     fields({
       /** Silence after which a finished sentence ends the turn. 0 takes the detector's end of speech as it comes. */

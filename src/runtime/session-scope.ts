@@ -30,6 +30,7 @@ import type { Agent } from './agent.ts';
 import type { EventHub } from './event-hub.ts';
 import { Ledger, type ReplyRequest } from './ledger.ts';
 import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
+import { Sight } from './sight.ts';
 import { SpeechHandle } from './speech-handle.ts';
 import { checkText } from './text-input.ts';
 import { type ReplyOutput, TextOutput } from './text-output.ts';
@@ -81,6 +82,8 @@ export class SessionScope {
   readonly output: ReplyOutput<TurnKey>;
   /** The same as `output` where the agent speaks, null where it writes. */
   readonly voice: OutputLink<TurnKey> | null;
+  /** Null where no video was asked for. */
+  readonly sight: Sight | null;
   /** Aborted when the session is over; connections live as long. */
   readonly controller = new AbortController();
   readonly handles = new Map<string, SpeechHandle>();
@@ -193,11 +196,31 @@ export class SessionScope {
     };
     this.voice = options.options.audio.output ? new OutputLink<TurnKey>(events) : null;
     this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);
+    const { video } = options.options;
+    this.sight =
+      video === undefined
+        ? null
+        : new Sight({
+            options: video,
+            clock,
+            ids,
+            isUserSpeaking: () => this.shownUser === 'speaking',
+            canSee: () => this.llm.capabilities?.images === true,
+            onReceived: ({ source, data, widthPx, heightPx }) =>
+              this.emit('video_received', { source, sizeBytes: data.length, widthPx, heightPx }),
+            onProblem: (error) => this.problem('video', error),
+          });
+  }
+
+  /** The model that answers next. */
+  get llm(): Llm {
+    return this.agent.llm ?? this.providers.llm;
   }
 
   /** The transport is up. */
   markOpened(): void {
     if (this.ledger.transport === 'pending') this.ledger.transport = 'up';
+    this.sight?.look();
     this.#resolveOpened();
     this.tell({ type: 'transport.opened' });
   }

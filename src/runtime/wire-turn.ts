@@ -58,13 +58,14 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
   }
   turn.step = input.step;
   scope.usage.modelCalls++;
-  const { agent } = scope;
+  const { agent, sight } = scope;
   const instructions = [agent.instructions, turn.instructions ?? ''].filter((text) => text !== '').join('\n\n');
+  const messages = messagesOf(instructions, scope.ledger.items);
   const calls = await respond(
     {
       ...shared,
-      llm: agent.llm ?? scope.providers.llm,
-      messages: messagesOf(instructions, scope.ledger.items),
+      llm: scope.llm,
+      messages: sight?.show(messages, scope.ledger.items, mode === 'reply') ?? messages,
       tools: agent.chatTools(),
       now: () => scope.clock.now(),
       isCurrent,

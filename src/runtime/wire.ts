@@ -45,6 +45,7 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
     ids: scope.ids,
     signal: life.signal,
     audio: scope.options.audio,
+    ...(scope.sight !== null && { video: scope.sight.request }),
     onFrame: scope.options.audio.input ? source : () => {},
     onEvent: (event) => {
       switch (event.type) {
@@ -57,6 +58,7 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
           scope.emit('dtmf_received', { digit: event.digit });
           return;
         case 'lost':
+          scope.sight?.forget();
           scope.whereis('transport')?.send({
             type: 'transport.lost',
             code: 'ERR_TRANSPORT',

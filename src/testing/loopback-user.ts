@@ -1,6 +1,7 @@
 // A person at the other end of a loopback transport: speaks lines of the script, types, listens, hangs up.
 import { INPUT_FORMAT } from '../audio/frame.ts';
 import type { Clock } from '../clock.ts';
+import type { ChatImage, ImageSource } from '../providers/llm.ts';
 import { LoopbackTransport, type PlayedAudio } from '../transports/loopback/index.ts';
 import { SpokenScript } from './spoken-script.ts';
 
@@ -46,6 +47,8 @@ export class LoopbackUser {
   #timer: unknown;
   #sentToMs = 0;
   #silentFromMs = 0;
+  readonly #videos = new Map<ImageSource, unknown>();
+  #frames = 0;
 
   constructor({
     clock,
@@ -87,6 +90,21 @@ export class LoopbackUser {
     this.transport.sendText(text);
   }
 
+  /** Holds up something new `fps` times a second: images of two bytes that count the frames, low byte first. */
+  showVideo(source: ImageSource = 'camera', fps = 10): void {
+    this.hideVideo(source);
+    const show = () => {
+      this.transport.pushImage(this.#frameOf(source));
+      this.#videos.set(source, this.#clock.setTimeout(show, 1000 / fps));
+    };
+    show();
+  }
+
+  hideVideo(source: ImageSource = 'camera'): void {
+    this.#clock.clearTimeout(this.#videos.get(source));
+    if (this.#videos.delete(source)) this.transport.stopVideo(source);
+  }
+
   hangUp(): void {
     this.transport.hangUp();
   }
@@ -102,6 +120,13 @@ export class LoopbackUser {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#lines = [];
+    for (const source of [...this.#videos.keys()]) this.hideVideo(source);
+  }
+
+  #frameOf(source: ImageSource): ChatImage {
+    const n = ++this.#frames;
+    const data = new Uint8Array([n & 255, n >> 8]);
+    return { mimeType: 'image/jpeg', data, widthPx: 640, heightPx: 480, source };
   }
 
   #run(): void {

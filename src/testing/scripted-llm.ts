@@ -1,7 +1,7 @@
 // A language model for tests: answers the last message by a table, with timings on the clock.
 import { type Clock, sleep } from '../clock.ts';
 import { AgentError } from '../errors.ts';
-import type { ChatChunk, ChatRequest, Llm } from '../providers/llm.ts';
+import type { ChatChunk, ChatRequest, Llm, LlmCapabilities } from '../providers/llm.ts';
 
 /** One answer. Times count from the request. */
 export interface ScriptedAnswer {
@@ -26,10 +26,13 @@ export interface ScriptedLlmOptions {
   readonly answers?: Readonly<Record<string, ScriptedAnswer>>;
   /** For texts the table does not know. Default: an empty reply at once. */
   readonly otherwise?: (lastText: string, request: ChatRequest) => ScriptedAnswer;
+  /** Declares that it takes images; they are in `requests`. Default false. */
+  readonly seesImages?: boolean;
 }
 
 export class ScriptedLlm implements Llm {
   readonly label = 'scripted llm';
+  readonly capabilities: LlmCapabilities;
   /** Every request, in order. */
   readonly requests: ChatRequest[] = [];
   readonly #options: ScriptedLlmOptions;
@@ -38,6 +41,7 @@ export class ScriptedLlm implements Llm {
 
   constructor(options: ScriptedLlmOptions) {
     this.#options = options;
+    this.capabilities = { images: options.seesImages ?? false };
   }
 
   /** Breaks every answer in progress. */

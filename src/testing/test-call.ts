@@ -19,6 +19,8 @@ export interface TestCallOptions {
   /** What the model answers. */
   readonly answers?: Readonly<Record<string, ScriptedAnswer>>;
   readonly otherwise?: ScriptedLlmOptions['otherwise'];
+  /** The model declares that it takes images. Default false. */
+  readonly seesImages?: boolean;
   readonly tts?: ScriptedTtsOptions;
   readonly vad?: ScriptedVadOptions;
   readonly user?: Omit<LoopbackUserOptions, 'clock'>;
@@ -64,8 +66,8 @@ export async function startTestCall(given: TestCallOptions = {}): Promise<TestCa
 export function prepareTestCall(given: TestCallOptions = {}): TestCall {
   const clock = given.clock ?? new VirtualClock();
   const user = new LoopbackUser({ clock, ...given.user });
-  const { answers, otherwise } = given;
-  const llm = new ScriptedLlm({ clock, ...(answers && { answers }), ...(otherwise && { otherwise }) });
+  const { answers, otherwise, seesImages = false } = given;
+  const llm = new ScriptedLlm({ clock, seesImages, ...(answers && { answers }), ...(otherwise && { otherwise }) });
   const stt = new ScriptedStt(user.script);
   const tts = new ScriptedTts(given.tts);
   const vad = new ScriptedVad(given.vad);

@@ -2,6 +2,7 @@
 import type { AudioFrame } from '../audio/frame.ts';
 import type { Clock } from '../clock.ts';
 import type { Ids } from '../ids.ts';
+import type { ChatImage, ImageSource } from '../providers/llm.ts';
 
 /** The loudspeaker side of a connection. No call may block or throw. */
 export interface AudioSink {
@@ -33,6 +34,20 @@ export type TransportEvent =
   /** A key of the user's telephone: 0-9, *, # or A-D. */
   | { readonly type: 'dtmf'; readonly digit: string };
 
+/** What a session wants to see of the user's video. Frames it does not want are not converted or encoded. */
+export interface VideoRequest {
+  readonly sources: readonly ImageSource[];
+  /** Larger images are made smaller, keeping their shape. */
+  readonly longestSidePx: number;
+  /** Of lossy images, 1 to 100. */
+  readonly quality: number;
+  /** Time between two images of a source, in milliseconds, at this moment; `Infinity`: none are wanted. */
+  intervalMs(): number;
+  onImage(image: ChatImage): void;
+  /** The source shows nothing any more: what was seen of it last is not what is. */
+  onGone(source: ImageSource): void;
+}
+
 export interface TransportOpenOptions {
   readonly sessionId: string;
   readonly clock: Clock;
@@ -41,6 +56,8 @@ export interface TransportOpenOptions {
   readonly signal: AbortSignal;
   /** What of the call is sound. Without input no microphone is asked for, without output nothing is published. */
   readonly audio?: { readonly input: boolean; readonly output: boolean };
+  /** Absent: no video is taken. */
+  readonly video?: VideoRequest;
   /** Microphone frames, any rate, mono or stereo; a bad frame is refused with ERR_AUDIO_FRAME and counted. */
   onFrame(frame: AudioFrame): void;
   onEvent(event: TransportEvent): void;

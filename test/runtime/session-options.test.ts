@@ -30,6 +30,9 @@ test.each([
   ['no deadline', { deadlines: { firstTokenMs: 0 } }, 'deadlines.firstTokenMs'],
   ['half a word', { interruption: { minWords: 0.5 } }, 'interruption.minWords'],
   ['a word for a boolean', { interruption: { enabled: 'no' } }, 'interruption.enabled'],
+  ['more images than anybody can look at', { video: { silentFps: 30 } }, 'video.silentFps'],
+  ['images too small to see', { video: { longestSidePx: 10 } }, 'video.longestSidePx'],
+  ['no images at all', { video: { imagesPerTurn: 0 } }, 'video.imagesPerTurn'],
   ['a word for the audio', { audio: 'no' }, 'audio'],
   ['an unknown direction of the audio', { audio: { both: false } }, 'audio.both'],
   ['an apology without words', { fallbackMessage: '' }, 'fallbackMessage'],
@@ -53,6 +56,11 @@ test.each([
   [{ input: false }, { input: false, output: true }],
 ])('audio: %o means %o', (audio, expected) => {
   expect(parseSessionOptions({ audio }).audio).toEqual(expected);
+});
+
+test('there is no video unless it is given, if only as an empty object', () => {
+  expect(parseSessionOptions({}).video).toBeUndefined();
+  expect(parseSessionOptions({ video: {} }).video).toMatchObject({ camera: true, screen: false, imagesPerTurn: 1 });
 });
 
 test('the session waits longer than its parts: every part gets the time to end by itself', () => {

@@ -2,6 +2,8 @@
 import type { AudioFrame } from '../../audio/frame.ts';
 import { sleep } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
+import type { ChatImage, ImageSource } from '../../providers/llm.ts';
+import { ImageRate } from '../image-rate.ts';
 import type { Transport, TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { LoopbackSpeaker, type PlayedAudio } from './loopback-speaker.ts';
 
@@ -22,6 +24,7 @@ export class LoopbackTransport implements Transport {
   readonly #options: LoopbackOptions;
   #open: TransportOpenOptions | null = null;
   #speaker: LoopbackSpeaker | null = null;
+  #rate: ImageRate | null = null;
 
   constructor(options: LoopbackOptions = {}) {
     this.#options = options;
@@ -56,6 +59,7 @@ export class LoopbackTransport implements Transport {
           });
     this.#open = options;
     this.#speaker = speaker;
+    this.#rate = options.video === undefined ? null : new ImageRate(options.video, options.clock);
     if (openDelayMs > 0) await this.#takeTime(options, openDelayMs);
     const isOpen = () => this.#open === options;
     return {
@@ -86,6 +90,24 @@ export class LoopbackTransport implements Transport {
   /** Microphone audio, in real time, any rate, mono or stereo. Ignored while nobody listens. */
   pushFrame(frame: AudioFrame): void {
     this.#open?.onFrame(frame);
+  }
+
+  /** Is an image of this source wanted now? Asked first, frames that are not wanted need not be encoded. */
+  wantsImage(source: ImageSource): boolean {
+    return this.#open?.video?.sources.includes(source) === true && this.#rate?.isDue(source) === true;
+  }
+
+  /** What the user shows, as often as you like: what the session does not want is dropped. Returns whether it was taken. */
+  pushImage(image: ChatImage): boolean {
+    if (!this.wantsImage(image.source)) return false;
+    this.#rate?.take(image.source);
+    this.#open?.video?.onImage(image);
+    return true;
+  }
+
+  /** The user shows nothing any more. */
+  stopVideo(source: ImageSource): void {
+    this.#open?.video?.onGone(source);
   }
 
   /** Text that the user typed. */

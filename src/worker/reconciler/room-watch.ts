@@ -39,8 +39,8 @@ interface WatchedRoom {
 
 /** The server needs up to 5 s to find out who serves a name and 3 s to hand a job out; later it does not try any more. */
 const UNTAKEN_MS = 8_000;
-/** An agent that lost its connection may be on its way back. */
-const ABSENT_MS = 5_000;
+/** An agent may be joining anew. One that only lost its connection is still listed by the server, for some 20 s. */
+const ABSENT_MS = 2_000;
 /** Assigned -> joined, on a machine in full use. */
 const JOIN_MS = 10_000;
 /** Rooms with something odd that are looked at in one look. */

@@ -2,8 +2,7 @@
 import type { AnyActorRef } from 'xstate';
 import type { AudioFrame } from '../audio/frame.ts';
 import { InputLink } from '../audio/input-link.ts';
-import { OutputLink, type OutputLinkEvents, type PlayoutDevice, type TextWriter } from '../audio/output-link.ts';
-import { Pacer } from '../audio/pacer.ts';
+import { OutputLink, type TextWriter } from '../audio/output-link.ts';
 import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import type {
@@ -25,10 +24,12 @@ import type { TurnDetector } from '../providers/turn-detector.ts';
 import type { Vad } from '../providers/vad.ts';
 import type { Registry } from '../supervisor/index.ts';
 import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
-import type { AudioSink, Transport, TransportConnection } from '../transports/transport.ts';
+import type { Transport, TransportConnection } from '../transports/transport.ts';
 import type { Agent } from './agent.ts';
 import type { EventHub } from './event-hub.ts';
 import { Ledger, type ReplyRequest } from './ledger.ts';
+import { inputEvents, outputEvents } from './link-events.ts';
+import { playoutDevice } from './playout-device.ts';
 import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
 import { Sight } from './sight.ts';
 import { SpeechHandle } from './speech-handle.ts';
@@ -50,9 +51,11 @@ export interface SessionProviders {
 /** Progress that follows the one before it sooner than this is written down and not told. */
 const PROGRESS_TOLD_EVERY_MS = 250;
 
-export interface SessionScopeOptions {
+/** What a session is made with. */
+export interface SessionParts {
   readonly id: string;
-  readonly agent: Agent;
+  /** Changes when the call is handed over. */
+  agent: Agent;
   readonly transport: Transport;
   readonly providers: SessionProviders;
   readonly options: SessionOptions;
@@ -65,18 +68,16 @@ export interface SessionScopeOptions {
   readonly onLog: (entry: ToolLogEntry) => void;
 }
 
-export class SessionScope {
-  readonly id: string;
-  readonly transport: Transport;
-  readonly providers: SessionProviders;
-  readonly options: SessionOptions;
-  readonly userData: Map<string, unknown>;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly registry: Registry;
-  readonly onProblem: ProblemHandler;
-  readonly hub: EventHub;
-  readonly onLog: (entry: ToolLogEntry) => void;
+/** Instances have what they were given as fields of their own; the cast says what the assignment does. */
+const WithParts = class {
+  constructor(parts: SessionParts) {
+    Object.assign(this, parts);
+  }
+} as new (
+  parts: SessionParts,
+) => SessionParts;
+
+export class SessionScope extends WithParts {
   readonly ledger: Ledger;
   readonly input: InputLink;
   readonly output: ReplyOutput<TurnKey>;
@@ -93,7 +94,6 @@ export class SessionScope {
   readonly callStartedAtMs = new Map<string, number>();
   readonly usage = { inputTokens: 0, outputTokens: 0, modelCalls: 0 };
   readonly startedAtMs: number;
-  agent: Agent;
   connection: TransportConnection | null = null;
   /** Why the transport could not be opened the last time. */
   transportFailure: AgentError | null = null;
@@ -109,20 +109,9 @@ export class SessionScope {
   #rejectOpened: (error: unknown) => void = () => {};
   #endpointingMs: number;
 
-  constructor(options: SessionScopeOptions) {
-    const { id, clock, ids } = options;
-    this.id = id;
-    this.agent = options.agent;
-    this.transport = options.transport;
-    this.providers = options.providers;
-    this.options = options.options;
-    this.userData = options.userData;
-    this.clock = clock;
-    this.ids = ids;
-    this.registry = options.registry;
-    this.onProblem = options.onProblem;
-    this.hub = options.hub;
-    this.onLog = options.onLog;
+  constructor(parts: SessionParts) {
+    super(parts);
+    const { clock, ids, options } = parts;
     this.startedAtMs = clock.now();
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
@@ -130,71 +119,16 @@ export class SessionScope {
     });
     // Whoever awaits the start hears of it; nobody else has to.
     this.opened.catch(() => {});
-    this.#endpointingMs = options.options.endpointing.minDelayMs;
+    this.#endpointingMs = options.endpointing.minDelayMs;
     this.ledger = new Ledger({
       newItemId: () => ids.next('item'),
       now: () => clock.now(),
       wallNow: () => clock.wallNow(),
     });
-    this.input = new InputLink({
-      clock,
-      longestUtteranceMs: options.options.longestUtteranceMs,
-      events: {
-        started: () => {
-          const utterance = this.ledger.speech.begin();
-          this.tell({ type: 'speech.started' });
-          return utterance;
-        },
-        sustained: () => {
-          this.ledger.speech.markSustained();
-          this.tell({ type: 'speech.sustained' });
-        },
-        ended: (lastVoiceAtMs) => {
-          this.ledger.speech.end(lastVoiceAtMs);
-          this.judgeTurnEnd();
-          this.tell({ type: 'speech.ended' });
-        },
-        discarded: () => {
-          this.ledger.speech.discard();
-          this.tell({ type: 'speech.discarded' });
-        },
-        received: (sizeBytes, durationMs) => this.emit('audio_received', { sizeBytes, durationMs }),
-        refused: (error) => this.problem('input', error),
-      },
-    });
-    const events: OutputLinkEvents<TurnKey> = {
-      buffering: (key) => this.tellTurn(key, { type: 'playout.buffering' }),
-      held: (key) => this.tellTurn(key, { type: 'playout.held' }),
-      started: (key) => {
-        const turn = this.turnOf(key);
-        if (turn !== null && turn.marks.firstAudioAtMs === null) {
-          turn.marks.firstAudioAtMs = clock.now();
-          this.emit('speaking_started', { turn: key.n });
-        }
-        this.tellTurn(key, { type: 'playout.started' });
-      },
-      progressed: (key, itemId, text) => {
-        const turn = this.turnOf(key);
-        if (turn !== null) turn.heard = true;
-        if (text !== '') this.emit('reply_heard', { turn: key.n, itemId, text, isFinal: false });
-        this.noteProgress(key);
-        this.tellTurn(key, { type: 'playout.progressed' });
-      },
-      paused: (key) => this.tellTurn(key, { type: 'playout.paused' }),
-      resumed: (key) => this.tellTurn(key, { type: 'playout.resumed' }),
-      drained: (key) => {
-        this.noteProgress(key);
-        this.tellTurn(key, { type: 'playout.drained' });
-      },
-      synthesized: (key, audioDurationMs) => this.emit('tts_complete', { turn: key.n, audioDurationMs }),
-      heard: (key, itemId, text, wasCut) => {
-        const turn = this.turnOf(key);
-        if (turn !== null && (!wasCut || text !== '')) turn.heard = true;
-        this.ledger.setHeard(itemId, text, wasCut);
-        if (text !== '') this.emit('reply_heard', { turn: key.n, itemId, text: text.trim(), isFinal: true });
-      },
-    };
-    this.voice = options.options.audio.output ? new OutputLink<TurnKey>(events) : null;
+    const { longestUtteranceMs, audio } = options;
+    this.input = new InputLink({ clock, longestUtteranceMs, events: inputEvents(this) });
+    const events = outputEvents(this);
+    this.voice = audio.output ? new OutputLink<TurnKey>(events) : null;
     this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);
     const { video } = options.options;
     this.sight =
@@ -364,12 +298,9 @@ export class SessionScope {
   /** Puts a living connection's loudspeaker behind the output link. */
   useConnection(connection: TransportConnection): void {
     this.connection = connection;
-    if (connection.sink !== null) this.voice?.setDevice(this.#deviceOf(connection.sink));
-  }
-
-  #deviceOf(sink: AudioSink): PlayoutDevice {
-    if (sink.pacesItself) return trusted(sink, (error) => this.problem('transport', error));
-    return new Pacer({ sink, clock: this.clock, onError: (error) => this.problem('transport', error) });
+    if (connection.sink === null) return;
+    const onError = (error: unknown) => this.problem('transport', error);
+    this.voice?.setDevice(playoutDevice(connection.sink, this.clock, onError));
   }
 
   /** The call is over: what the user said so far is kept, and that something of it is missing is told. */
@@ -398,30 +329,6 @@ export class SessionScope {
     for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
     this.handles.clear();
   }
-}
-
-/** A loudspeaker whose position and flush never throw: silence and the count of what was heard must not depend on it. */
-function trusted(sink: AudioSink, onError: (error: unknown) => void): PlayoutDevice {
-  let played = 0;
-  const attempt = (run: () => void) => {
-    try {
-      run();
-    } catch (error) {
-      onError(error);
-    }
-  };
-  return {
-    sampleRateHz: sink.sampleRateHz,
-    // A throw here reaches the playout pipeline, which writes the frame again.
-    write: (frame) => sink.write(frame),
-    playedSamples: () => {
-      attempt(() => {
-        played = sink.playedSamples();
-      });
-      return played;
-    },
-    flush: () => attempt(() => sink.flush()),
-  };
 }
 
 export function turnName({ n, attempt, mode }: TurnKey): string {

@@ -130,7 +130,7 @@ export class SessionScope extends WithParts {
     const events = outputEvents(this);
     this.voice = audio.output ? new OutputLink<TurnKey>(events) : null;
     this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);
-    const { video } = options.options;
+    const { video } = options;
     this.sight =
       video === undefined
         ? null

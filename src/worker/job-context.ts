@@ -38,6 +38,8 @@ export type JobSessionOptions = Omit<SessionStartOptions, 'transport'> & {
   readonly participant?: string;
   /** With `participant`: nobody else in the room hears the agent, reads its words or is noticed by it. Default false. */
   readonly isPrivate?: boolean;
+  /** Hear what the client recorded before the agent came, ahead of the live audio. Default true. */
+  readonly preConnectAudio?: boolean;
 };
 
 export interface TransferOptions extends CallOptions, Omit<NewTransfer, 'roomName' | 'identity' | 'to'> {}
@@ -183,6 +185,7 @@ export class JobContext {
     transport: given,
     participant = this.info.participant?.identity,
     isPrivate = false,
+    preConnectAudio,
     ...options
   }: JobSessionOptions): Promise<AgentSession> {
     this.signal.throwIfAborted();
@@ -191,7 +194,7 @@ export class JobContext {
         field: 'participant',
         rule: 'must be given with `isPrivate`',
       });
-    const transport = given ?? this.#room.transport({ participant, isPrivate });
+    const transport = given ?? this.#room.transport({ participant, isPrivate, preConnectAudio });
     const session = this.runtime.createSession({ ...options, transport });
     this.log.info({ sessionId: session.sessionId }, 'session starting');
     const inRoom = transport instanceof LivekitTransport ? transport : null;

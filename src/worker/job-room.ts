@@ -1,6 +1,6 @@
 // The room of a job: one stay for all of its sessions, from which the job hears where the agent is and who else is there.
 import { type Clock, sleep } from '../clock.ts';
-import { AgentError, toAgentError } from '../errors.ts';
+import { AgentError, textOf, toAgentError } from '../errors.ts';
 import { type LivekitTransport, livekitTransport, type Rtc } from '../transports/livekit/index.ts';
 import { endOfAgent, endOfUser } from '../transports/livekit/link-policy.ts';
 import { joinOptions } from '../transports/livekit/livekit-transport.ts';
@@ -73,16 +73,21 @@ export class JobRoom {
   transport({
     participant,
     isPrivate,
+    preConnectAudio = true,
   }: {
     readonly participant: string | undefined;
     readonly isPrivate: boolean;
+    /** Hear what the client recorded before the agent came. */
+    readonly preConnectAudio?: boolean | undefined;
   }): LivekitTransport {
     const { url, log } = this.#options;
     const guest = isPrivate && participant !== undefined ? participant : null;
     return livekitTransport({
       url,
       getToken: () => ({ token: this.#token() }),
-      onProblem: ({ where }) => log.warn({ where }, 'a message to the room was not sent'),
+      onProblem: ({ where, error }) =>
+        log.warn({ where, error: textOf(error) }, 'something between agent and room failed'),
+      preConnectAudio,
       load: () => this.#load(),
       room: (rtc) => this.#shared.seatFor(rtc, guest),
       ...(participant !== undefined && { identity: participant }),

@@ -21,6 +21,7 @@ import { InProcessRunner } from './in-process-runner.ts';
 import type { JobKind } from './job-info.ts';
 import { type CpuMeter, machineCpu } from './load.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import { hasReconciler } from './reconciler/has-reconciler.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
 import type { ServerApi } from './server-api.ts';
@@ -256,10 +257,9 @@ export class WorkerManager {
   }
 }
 
-/** Dispatching a room again makes new jobs for everybody in it, so that only workers for whole rooms can do it. */
 function reconcilerFor(scope: WorkerScope, api: ServerApi | undefined): Reconciler | null {
   const { definition, connection, clock } = scope;
-  if (!definition.reconcile || definition.kinds.some((kind) => kind !== 'room')) return null;
+  if (!hasReconciler(definition)) return null;
   if (api === undefined && clock.isVirtual) return null;
   return new Reconciler(scope, api ?? serverApi({ connection, clock }));
 }

@@ -4,15 +4,20 @@ import { realClock } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import { randomIds } from '../../ids.ts';
 import { isWorker } from '../define-worker.ts';
+import { serverApi } from '../http-server-api.ts';
 import { InProcessRunner } from '../in-process-runner.ts';
 import { pinoLogger } from '../logger.ts';
-import type { JobRun, RunReport } from '../runner.ts';
+import { hasReconciler } from '../reconciler/has-reconciler.ts';
+import { releaseRoom } from '../reconciler/release.ts';
+import type { AssignedJob, JobRun, RunReport } from '../runner.ts';
 import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const [file = '', logLevel] = process.argv.slice(2);
 const runs = new Map<string, JobRun>();
 let isLeaving = false;
+/** Rooms whose end the server is being told. */
+let releases = 0;
 
 // Ctrl-C reaches every process of the terminal; how the calls end is the worker's affair.
 process.on('SIGINT', () => {});
@@ -24,7 +29,7 @@ const say = (message: FromHost) => {
 };
 
 const leaveWhenIdle = () => {
-  if (isLeaving && runs.size === 0) process.exit(0);
+  if (isLeaving && runs.size === 0 && releases === 0) process.exit(0);
 };
 
 // The worker is gone: what runs goes on to its end, then nobody needs this process.
@@ -43,11 +48,24 @@ try {
   const logger = pinoLogger({ level }).child({ pid: process.pid });
   const runner = new InProcessRunner({ definition: worker, clock: realClock, ids: randomIds, logger });
   await runner.open();
-  const report = (jobId: string, said: RunReport) => {
+  // What the worker would do: a room that is over must not look to the other workers like one that lost its agent.
+  const release = async ({ info: { kind, dispatchId, roomName }, server }: AssignedJob) => {
+    if (kind !== 'room' || dispatchId === '' || !hasReconciler(worker)) return;
+    releases++;
+    const api = serverApi({ connection: server, clock: realClock });
+    await releaseRoom({ api, clock: realClock, logger, dispatchId, roomName });
+    releases--;
+    leaveWhenIdle();
+  };
+  const report = (job: AssignedJob, said: RunReport) => {
+    const jobId = job.info.id;
     // With the worker gone nobody says stop after the entry function is over.
     if (said.type === 'job.finished') {
       ending.add(jobId);
-      if (!process.connected) queueMicrotask(() => runs.get(jobId)?.stop(said.reason));
+      if (!process.connected) {
+        queueMicrotask(() => runs.get(jobId)?.stop(said.reason));
+        if (said.error === null) void release(job);
+      }
     }
     say({ type: 'report', jobId, report: said });
     if (said.type !== 'job.ended') return;
@@ -61,7 +79,7 @@ try {
         const jobId = message.job.info.id;
         runs.set(
           jobId,
-          runner.start(message.job, (said) => report(jobId, said)),
+          runner.start(message.job, (said) => report(message.job, said)),
         );
         return;
       }

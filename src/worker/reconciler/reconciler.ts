@@ -1,6 +1,5 @@
 // Finds rooms that wait for an agent of this worker and dispatches them again, once, however many workers look.
 import { type ActorRefFrom, type AnyActorRef, fromPromise } from 'xstate';
-import { sleep } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import { type ReconcilerEvent, reconcilerMachine } from '../../machines/reconciler.machine.ts';
 import { type RedispatchOutput, redispatchMachine } from '../../machines/redispatch.machine.ts';
@@ -10,6 +9,7 @@ import type { JobRecord } from '../job-table.ts';
 import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server-api.ts';
 import type { JobReport, WorkerScope } from '../worker-scope.ts';
 import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
+import { releaseRoom } from './release.ts';
 import { orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
 import { RoomWatch, type Verdict } from './room-watch.ts';
 
@@ -34,8 +34,6 @@ export const OFFER_CHECK_MS = 1_500;
 /** A filter that said no is not asked about the same room again at once. */
 const REFUSED_MS = 60_000;
 const MAX_REMEMBERED = 1_000;
-const RELEASE_TRIES = 3;
-const RELEASE_AGAIN_MS = 1_000;
 /** Rooms that one look asks about at the same time. */
 const AT_ONCE = 8;
 
@@ -310,27 +308,15 @@ export class Reconciler {
     this.#dead.delete(dispatchId);
   }
 
-  /** The room is to have no agent of this dispatch any more: whoever looks finds nothing that asks for one. */
-  #release(info: Pick<JobInfo, 'dispatchId' | 'roomName'>): void {
-    const { dispatchId } = info;
+  #release({ dispatchId, roomName }: Pick<JobInfo, 'dispatchId' | 'roomName'>): void {
+    const { clock, logger } = this.#scope;
     remember(this.#released, dispatchId, true);
     this.#unreleased.delete(dispatchId);
-    const deleted = this.#delete(info).finally(() => this.#pending.delete(deleted));
-    this.#pending.add(deleted);
-  }
-
-  async #delete({ dispatchId, roomName }: Pick<JobInfo, 'dispatchId' | 'roomName'>): Promise<void> {
-    const { clock, logger } = this.#scope;
-    for (let tries = 1; tries <= RELEASE_TRIES; tries++) {
-      try {
-        await orNull(this.#api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
-        return;
-      } catch (error) {
-        logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');
-      }
-      if (tries < RELEASE_TRIES) await sleep(clock, RELEASE_AGAIN_MS);
-    }
-    remember(this.#unreleased, dispatchId, roomName);
+    const released = releaseRoom({ api: this.#api, clock, logger, dispatchId, roomName }).then((isTold) => {
+      this.#pending.delete(released);
+      if (!isTold) remember(this.#unreleased, dispatchId, roomName);
+    });
+    this.#pending.add(released);
   }
 }
 

@@ -1,0 +1,32 @@
+// Tells the server that a room is to have no agent of a dispatch any more: whoever looks finds nothing that asks for one.
+import { type Clock, sleep } from '../../clock.ts';
+import { textOf } from '../../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { ServerApi } from '../server-api.ts';
+import { orNull } from './room-case.ts';
+
+export interface ReleaseOptions {
+  readonly api: Pick<ServerApi, 'deleteDispatch'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly dispatchId: string;
+  readonly roomName: string;
+}
+
+const CALL_MS = 3_000;
+const TRIES = 3;
+const AGAIN_MS = 1_000;
+
+/** False when the server could not be told. Never rejects. */
+export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: ReleaseOptions): Promise<boolean> {
+  for (let tries = 1; tries <= TRIES; tries++) {
+    try {
+      await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
+      return true;
+    } catch (error) {
+      logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');
+    }
+    if (tries < TRIES) await sleep(clock, AGAIN_MS);
+  }
+  return false;
+}

@@ -1,5 +1,6 @@
 // A process of this bench: commands in, reports out, and always an end.
 import { type ChildProcess, fork } from 'node:child_process';
+import { familyOf, killAll } from './processes.ts';
 
 /** Leaving rooms and ending hosts takes less; what hangs must not stay. */
 const EXIT_MS = 15_000;
@@ -25,7 +26,7 @@ export class Child<Command extends Named, Report extends Named> {
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     this.pid = this.#child.pid ?? 0;
-    process.once('exit', () => this.#child.kill('SIGKILL'));
+    process.once('exit', () => this.kill());
     this.#child.on('message', (report) => this.#hear(report as Report)); // the other end is our own
     this.#child.on('exit', (code, signal) => this.#hear(new Error(`${file} ended (${signal ?? code})`)));
   }
@@ -67,10 +68,15 @@ export class Child<Command extends Named, Report extends Named> {
   async end(command: Command): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), EXIT_MS);
+    const timer = setTimeout(() => this.kill(), EXIT_MS);
     this.send(command);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** With all that it started: hosts would go on with their calls. */
+  kill(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) killAll(familyOf(this.pid));
   }
 
   #hear(report: Report | Error): void {

@@ -4,7 +4,7 @@ import type { LivekitAccess } from '../../test/livekit/server.ts';
 import { tokenFor } from '../../test/livekit/tokens.ts';
 import { Child } from './child.ts';
 import type { Judgement } from './judge.ts';
-import { cpuMsOf, type Memory, memoryOf } from './processes.ts';
+import { cpuMsOf, memoryMbOf } from './processes.ts';
 import type { Side } from './sides.ts';
 import type { UsersCommand, UsersReport } from './user-protocol.ts';
 
@@ -17,8 +17,9 @@ export interface Measured {
   readonly askedAgain: number;
   /** Share of one core, of all processes of the side, while the users talk. */
   readonly cpuShare: number;
-  readonly idle: Memory;
-  readonly busy: Memory;
+  readonly idleMb: number;
+  /** With all users in their rooms, after they talked. */
+  readonly busyMb: number;
   readonly processes: number;
   /** How late the event loop of the users was: what the machine had left. */
   readonly usersLagP99Ms: number;
@@ -46,7 +47,7 @@ export async function measure(
   try {
     await users.next('ready', JOIN_MS);
     await delay(SETTLE_MS);
-    const idle = memoryOf(side.pids());
+    const idleMb = memoryMbOf(side.pids());
     const trackMs: number[] = [];
     let askedAgain = 0;
     for (let i = 0; i < rooms; i++) {
@@ -76,8 +77,8 @@ export async function measure(
       trackMs,
       askedAgain,
       cpuShare,
-      idle,
-      busy: memoryOf(side.pids()),
+      idleMb,
+      busyMb: memoryMbOf(side.pids()),
       processes: side.pids().length,
       usersLagP99Ms: loopLagP99Ms,
     };

@@ -14,6 +14,10 @@ export function familyOf(pid: number): number[] {
   return [pid, ...(children ?? []).flatMap(familyOf)];
 }
 
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids) read(() => process.kill(pid, 'SIGKILL'));
+}
+
 /** Processor time since the start of each process, in milliseconds. */
 export function cpuMsOf(pids: readonly number[]): number {
   return sum(pids, (pid) => {
@@ -25,26 +29,27 @@ export function cpuMsOf(pids: readonly number[]): number {
   });
 }
 
-export interface Memory {
-  /** Proportional: pages that several processes share count once in all. */
-  readonly pssMb: number;
-  readonly rssMb: number;
-}
-
-export function memoryOf(pids: readonly number[]): Memory {
-  const field = (name: string) =>
-    sum(pids, (pid) => {
-      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-      return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
-    });
-  return { pssMb: field('Pss'), rssMb: field('Rss') };
+/**
+ * Megabytes that these processes need: what each has for itself, and once what they share with each other. Unlike the
+ * proportional size it does not depend on who else runs the same program.
+ */
+export function memoryMbOf(pids: readonly number[]): number {
+  let ownKb = 0;
+  let sharedKb = 0;
+  for (const pid of pids) {
+    const text = read(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? '';
+    const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+    ownKb += kb('Private_Clean') + kb('Private_Dirty');
+    sharedKb = Math.max(sharedKb, kb('Shared_Clean') + kb('Shared_Dirty'));
+  }
+  return (ownKb + sharedKb) / 1024;
 }
 
 function sum(pids: readonly number[], of: (pid: number) => number): number {
   return pids.reduce((total, pid) => total + (read(() => of(pid)) ?? 0), 0);
 }
 
-/** A process that has just ended has no files any more. */
+/** A process that has just ended has no files any more, and takes no signal. */
 function read<T>(from: () => T): T | undefined {
   try {
     return from();

@@ -13,7 +13,7 @@ export function rowsOf(ours: Measured, floor: Measured): BenchRow[] {
   const [answer, floorAnswer] = [answersOf(ours, plain), answersOf(floor, plain)];
   const afterBargeIn = answersOf(ours, ({ isBargeIn }) => isBargeIn);
   const [cpu, floorCpu] = both(({ cpuShare, rooms }) => (100 * cpuShare) / rooms);
-  const [perRoom, floorPerRoom] = both(({ busy, idle, rooms }) => (busy.pssMb - idle.pssMb) / rooms);
+  const [perRoom, floorPerRoom] = both(({ busyMb, idleMb, rooms }) => (busyMb - idleMb) / rooms);
   const count = (name: string, of: (measured: Measured) => number, note?: string): BenchRow => {
     const [value, floorValue] = both(of);
     const row = { name: at + name, unit: 'count', measured: { value }, target: { value: 0 } } as const;
@@ -61,10 +61,10 @@ export function rowsOf(ours: Measured, floor: Measured): BenchRow[] {
     {
       name: `${at}memory idle`,
       unit: 'MB',
-      measured: { value: ours.idle.pssMb },
+      measured: { value: ours.idleMb },
       target: { value: 150 },
-      floor: { value: floor.idle.pssMb },
-      note: `worker and spare host, PSS; RSS ${ours.idle.rssMb.toFixed(0)}`,
+      floor: { value: floor.idleMb },
+      note: 'worker and spare host, shared pages once',
     },
     {
       name: `${at}memory per room`,
@@ -72,7 +72,7 @@ export function rowsOf(ours: Measured, floor: Measured): BenchRow[] {
       measured: { value: perRoom },
       ...(ours.rooms >= MEMORY_TARGET_FROM_ROOMS && { target: { value: 25 } }),
       floor: { value: floorPerRoom },
-      note: 'PSS of all processes over idle; a spare that was forked meanwhile is in it',
+      note: 'all processes, over idle; the spare that was forked meanwhile is in it',
     },
     count('turns without an answer', (side) => countOf(side, ({ answerMs }) => answerMs === null), `of ${turns}`),
     count('answers heard twice', (side) => countOf(side, ({ isDoubled }) => isDoubled)),

@@ -1,5 +1,5 @@
 // `npm run bench:livekit`: agents in rooms of a real server beside a floor without any runtime, one table.
-// `-- --rooms 1,5,10`, `-- --turns 24`, `-- --side worker`, `-- --quick`, `-- --json`.
+// `-- --rooms 1,5,10`, `-- --turns 24`, `-- --quick`, `-- --json`.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startLivekitServer } from '../../test/livekit/server.ts';

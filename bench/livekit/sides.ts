@@ -4,7 +4,7 @@ import type { LivekitAccess } from '../../test/livekit/server.ts';
 import { tokenFor } from '../../test/livekit/tokens.ts';
 import type { BuiltPackage } from './built-package.ts';
 import { Child } from './child.ts';
-import { familyOf } from './processes.ts';
+import { familyOf, killAll } from './processes.ts';
 import type { SideCommand, SideReport } from './side-protocol.ts';
 
 export interface Side {
@@ -42,15 +42,7 @@ async function sideOf(child: Child<SideCommand, SideReport>, bring: Side['bring'
       const family = familyOf(child.pid);
       await child.end({ type: 'exit' });
       // None should be left; one that is must not take part in the next run.
-      for (const pid of family) killNow(pid);
+      killAll(family);
     },
   };
-}
-
-function killNow(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended, as it should have.
-  }
 }

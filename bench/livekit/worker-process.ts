@@ -14,8 +14,6 @@ const { maxJobs } = worker;
 const manager = new WorkerManager(worker, {
   runner: new HostPool({ fork: forkHost(file, LEVEL), clock: realClock, ids: randomIds, logger, maxJobs }),
   logger,
-  // The users keep the same machine busy, and a worker on a machine in full use is offered nothing.
-  cpu: () => 0,
 });
 const health = new HealthServer({ source: manager, tools: () => globalTools.list(), port: 0, logger });
 

@@ -1,5 +1,6 @@
 // A host as a forked process of Node.
 import { fork } from 'node:child_process';
+import { hostFlags } from './host-flags.ts';
 import type { ForkHost, FromHost } from './host-link.ts';
 
 const ENTRY = new URL('./host-entry.ts', import.meta.url);
@@ -8,7 +9,8 @@ const ENTRY = new URL('./host-entry.ts', import.meta.url);
 export function forkHost(file: string, logLevel = 'info'): ForkHost {
   return ({ onMessage, onExit }) => {
     // Native libraries write to stdout; a command that prints results there must not be disturbed.
-    const child = fork(ENTRY, [file, logLevel], { stdio: ['ignore', 2, 2, 'ipc'] });
+    const execArgv = hostFlags(process.execArgv, process.env.NODE_OPTIONS);
+    const child = fork(ENTRY, [file, logLevel], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
     let isGone = false;
     const gone = (how: string) => {
       if (isGone) return;

@@ -6,6 +6,7 @@ import type { Runtime, SessionStartOptions } from '../runtime/create-runtime.ts'
 import { attachRoomIo, LivekitTransport, type Rtc } from '../transports/livekit/index.ts';
 import type { LimitTracks } from '../transports/livekit/track-audience.ts';
 import { watchAbsence } from './absence.ts';
+import { type JobChannelOptions, openChannels } from './job-channels.ts';
 import type { JobInfo, JobParticipant } from './job-info.ts';
 import { JobParticipants, type RoomParticipant } from './job-participants.ts';
 import { JobRoom } from './job-room.ts';
@@ -31,7 +32,7 @@ export type SessionForParticipant = (
   participant: RoomParticipant,
 ) => JobSessionOptions | null | Promise<JobSessionOptions | null>;
 
-export type JobSessionOptions = Omit<SessionStartOptions, 'transport'> & {
+export interface JobSessionOptions extends Omit<SessionStartOptions, 'transport'>, JobChannelOptions {
   /** Default: the room of the job. */
   readonly transport?: SessionStartOptions['transport'];
   /** Identity of whom to talk to in the room. Default: whom the job is for, or else the first person, telephone or connector. */
@@ -40,7 +41,7 @@ export type JobSessionOptions = Omit<SessionStartOptions, 'transport'> & {
   readonly isPrivate?: boolean;
   /** Hear what the client recorded before the agent came, ahead of the live audio. Default true. */
   readonly preConnectAudio?: boolean;
-};
+}
 
 export interface TransferOptions extends CallOptions, Omit<NewTransfer, 'roomName' | 'identity' | 'to'> {}
 export interface DialOptions extends CallOptions, Omit<NewSipParticipant, 'roomName'> {}
@@ -186,6 +187,8 @@ export class JobContext {
     participant = this.info.participant?.identity,
     isPrivate = false,
     preConnectAudio,
+    agentControl,
+    sessionChannel,
     ...options
   }: JobSessionOptions): Promise<AgentSession> {
     this.signal.throwIfAborted();
@@ -198,7 +201,10 @@ export class JobContext {
     const session = this.runtime.createSession({ ...options, transport });
     this.log.info({ sessionId: session.sessionId }, 'session starting');
     const inRoom = transport instanceof LivekitTransport ? transport : null;
-    if (inRoom !== null) attachRoomIo(session, inRoom);
+    if (inRoom !== null) {
+      attachRoomIo(session, inRoom);
+      openChannels(session, inRoom, { agentControl, sessionChannel });
+    }
     this.#sessions.set(session, inRoom);
     const stopped = session.whenStopped.then(({ reason }) => {
       this.#sessions.delete(session);

@@ -33,6 +33,8 @@ export interface LiveAgentOptions {
   /** Default: tones. */
   readonly providers?: RuntimeOptions['providers'];
   readonly options?: SessionOptionsInput;
+  /** Runs before the session starts. */
+  readonly prepare?: (agent: LiveAgent) => unknown;
   /** Where the agent finds the server, when not where the user does. */
   readonly url?: string;
 }
@@ -85,6 +87,7 @@ export async function prepareAgent({
 export async function startLiveCall(options: LiveAgentOptions = {}): Promise<LiveCall> {
   const access = inject('livekit');
   const agent = await prepareAgent(options);
+  options.prepare?.(agent);
   const user = new RemoteUser();
   await user.join(access.url, await tokenFor(access, { identity: 'user', room: agent.room }));
   await agent.session.start();

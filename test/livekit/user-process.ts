@@ -35,6 +35,7 @@ room.on(RoomEvent.TrackSubscribed, (remote, publication, participant) => {
 room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) =>
   tell({ type: 'attributes', identity, changed }),
 );
+room.on(RoomEvent.DtmfReceived, (code, digit, { identity }) => tell({ type: 'tone', code, digit, identity }));
 room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => tell({ type: 'participantLeft', identity }));
 room.on(RoomEvent.Disconnected, (reason) => tell({ type: 'left', reason }));
 room.registerTextStreamHandler('lk.transcription', async (reader, { identity }) => {
@@ -49,6 +50,18 @@ room.registerTextStreamHandler('lk.transcription', async (reader, { identity }) 
   } catch {
     tell({ type: 'transcript', identity, streamId, attributes, text: `${text} (broken)`, isClosed: false });
   }
+});
+room.on(RoomEvent.DataReceived, (payload, participant, _kind, topic) => {
+  tell({
+    type: 'data',
+    topic: topic ?? '',
+    identity: participant?.identity ?? '',
+    base64: Buffer.from(payload).toString('base64'),
+  });
+});
+room.registerByteStreamHandler('lk.agent.session', async (reader, { identity }) => {
+  const bytes = Buffer.concat(await reader.readAll());
+  tell({ type: 'bytes', topic: 'lk.agent.session', identity, base64: bytes.toString('base64') });
 });
 
 const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, { type: Name }>) => unknown } = {
@@ -65,6 +78,18 @@ const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, 
     speaking = speaking.then(() => speak(durationMs, hz)).catch(() => {});
   },
   type: ({ text }) => room.localParticipant?.sendText(text, { topic: 'lk.chat' }),
+  data: async ({ topic, base64, to, repeat = 1 }) => {
+    const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
+    for (let i = 0; i < repeat; i++)
+      await room.localParticipant?.publishData(bytes, { topic, reliable: true, destination_identities: to });
+  },
+  bytes: async ({ topic, base64, to }) => {
+    const writer = await room.localParticipant?.streamBytes({ topic, destinationIdentities: to });
+    await writer?.write(new Uint8Array(Buffer.from(base64, 'base64')));
+    await writer?.close();
+  },
+  press: ({ code, digit }) => room.localParticipant?.publishDtmf(code, digit),
+  setAttributes: ({ attributes }) => room.localParticipant?.setAttributes(attributes),
   leave: () => room.disconnect(),
   exit: async () => {
     await room.disconnect().catch(() => {});

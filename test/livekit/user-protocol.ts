@@ -5,6 +5,20 @@ export type UserCommand =
   /** A sine through the microphone. */
   | { readonly type: 'speak'; readonly durationMs: number; readonly hz: number }
   | { readonly type: 'type'; readonly text: string }
+  /** One reliable data packet, or the same one several times. */
+  | {
+      readonly type: 'data';
+      readonly topic: string;
+      readonly base64: string;
+      readonly to: string[];
+      readonly repeat?: number;
+    }
+  /** One byte stream. */
+  | { readonly type: 'bytes'; readonly topic: string; readonly base64: string; readonly to: string[] }
+  /** A key of the telephone. */
+  | { readonly type: 'press'; readonly code: number; readonly digit: string }
+  /** As a telephone bridge does while the call goes on. */
+  | { readonly type: 'setAttributes'; readonly attributes: Record<string, string> }
   | { readonly type: 'leave' }
   | { readonly type: 'exit' };
 
@@ -28,6 +42,14 @@ export type UserReport =
       readonly text: string;
       readonly isClosed: boolean;
     }
+  /** A data packet, or a whole byte stream, on one of the topics of the agent. */
+  | {
+      readonly type: 'data' | 'bytes';
+      readonly topic: string;
+      readonly identity: string;
+      readonly base64: string;
+    }
+  | { readonly type: 'tone'; readonly code: number; readonly digit: string; readonly identity: string }
   | { readonly type: 'participantLeft'; readonly identity: string }
   | { readonly type: 'left'; readonly reason: number }
   | { readonly type: 'failed'; readonly command: string; readonly message: string };

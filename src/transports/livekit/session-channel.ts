@@ -159,20 +159,11 @@ async function finish(stay: Stay): Promise<void> {
 /** @throws AgentError `ERR_CONTROL_MESSAGE`, `ERR_TIMEOUT`, or what the library throws for a stream that broke */
 async function readWhole(reader: RtcByteReader, { clock }: RoomConnection): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  const read = async (): Promise<'whole'> => {
-    let size = 0;
-    for await (const chunk of reader) {
-      size += chunk.byteLength;
-      if (size > MAX_REQUEST_BYTES)
-        throw new AgentError('ERR_CONTROL_MESSAGE', 'a request is too large', {
-          field: SESSION_TOPIC,
-          rule: `must have at most ${MAX_REQUEST_BYTES} bytes`,
-        });
-      chunks.push(chunk);
-    }
-    return 'whole';
-  };
-  const end = await withinMs(read(), READ_LIMIT_MS, clock);
+  const end = await withinMs(
+    readInto(chunks, reader).then(() => 'whole' as const),
+    READ_LIMIT_MS,
+    clock,
+  );
   if (end !== 'whole') {
     await reader.close();
     throw new AgentError('ERR_TIMEOUT', 'a request did not end', { field: SESSION_TOPIC });
@@ -184,6 +175,19 @@ async function readWhole(reader: RtcByteReader, { clock }: RoomConnection): Prom
     at += chunk.byteLength;
   }
   return bytes;
+}
+
+async function readInto(chunks: Uint8Array[], reader: RtcByteReader): Promise<void> {
+  let size = 0;
+  for await (const chunk of reader) {
+    size += chunk.byteLength;
+    if (size > MAX_REQUEST_BYTES)
+      throw new AgentError('ERR_CONTROL_MESSAGE', 'a request is too large', {
+        field: SESSION_TOPIC,
+        rule: `must have at most ${MAX_REQUEST_BYTES} bytes`,
+      });
+    chunks.push(chunk);
+  }
 }
 
 function refusalOf(error: unknown): { readonly error: string } {

@@ -12,6 +12,7 @@ import {
   trueOrFalse,
 } from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
+import { watchVideo } from './camera.ts';
 import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
@@ -162,9 +163,10 @@ export class LivekitTransport implements Transport {
       switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),
     });
+    const look = options.video && watchVideo({ rtc, connection, video: options.video });
     this.#tell(this.#joining, connection);
     // Nothing in the library can be aborted: a join that is given up is waited for and left.
-    const joining = this.#join(room, url, token, connection);
+    const joining = this.#join(room, url, token, connection, look);
     const isIn = await raced(joining, this.#options.joinTimeoutMs, clock, signal).catch((error: unknown) => {
       this.#discard(joining, connection);
       throw joinError(error);
@@ -207,9 +209,10 @@ export class LivekitTransport implements Transport {
     return { url, token: this.#connection?.room.token ?? token ?? '' };
   }
 
-  async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection): Promise<true> {
+  async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection, look = () => {}): Promise<true> {
     await room.connect(url, token, joinOptions(this.#options.joinTimeoutMs));
     await connection.begin();
+    look();
     return true;
   }
 

@@ -21,6 +21,7 @@ export interface RtcTrack {
 export interface RtcPublication {
   readonly sid: string | undefined;
   readonly source: number | undefined;
+  readonly muted?: boolean | undefined;
   readonly track?: RtcTrack | undefined;
   /** Of remote publications only. */
   setSubscribed?(subscribed: boolean): void;
@@ -119,6 +120,8 @@ export interface RtcRoomEvents {
   dataReceived: [payload: Uint8Array, participant?: RtcParticipant, kind?: number, topic?: string];
   dtmfReceived: [code: number, digit: string, participant: RtcParticipant];
   trackPublished: [publication: RtcPublication, participant: RtcParticipant];
+  trackUnpublished: [publication: RtcPublication, participant: RtcParticipant];
+  trackMuted: [publication: RtcPublication, participant: RtcParticipant];
   trackSubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
   trackUnsubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
   disconnected: [reason: number];
@@ -163,6 +166,27 @@ export interface RtcStream {
   };
 }
 
+export interface RtcVideoFrame {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly type: number;
+  convert(type: number): RtcVideoFrame;
+}
+
+export interface RtcVideoEvent {
+  readonly frame: RtcVideoFrame;
+  /** Quarter turns. */
+  readonly rotation: number;
+}
+
+export interface RtcVideoStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: RtcVideoEvent | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
+
 /** Kinds and reasons are numbers that differ between LiveKit's packages; only the library's own names are compared. */
 export interface Rtc {
   readonly Room: new () => RtcRoom;
@@ -174,7 +198,9 @@ export interface Rtc {
   ) => RtcStream;
   readonly LocalAudioTrack: { createAudioTrack(name: string, source: RtcSource): RtcTrack };
   readonly TrackPublishOptions: new (options: { readonly source: number }) => object;
-  readonly TrackSource: { readonly SOURCE_MICROPHONE: number };
+  readonly TrackSource: Readonly<Record<'SOURCE_MICROPHONE' | 'SOURCE_CAMERA' | 'SOURCE_SCREENSHARE', number>>;
+  readonly VideoStream: new (track: RtcTrack) => RtcVideoStream;
+  readonly VideoBufferType: { readonly I420: number };
   readonly ParticipantKind: Readonly<Record<'STANDARD' | 'SIP' | 'CONNECTOR', number>>;
   readonly DisconnectReason: Readonly<
     Record<

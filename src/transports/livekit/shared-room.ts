@@ -35,6 +35,8 @@ const PARTICIPANT_AT = {
   dataReceived: 1,
   dtmfReceived: 2,
   trackPublished: 1,
+  trackUnpublished: 1,
+  trackMuted: 1,
   trackSubscribed: 2,
   trackUnsubscribed: 2,
   reconnecting: null,

@@ -13,14 +13,18 @@ import type {
   RtcRoomEvents,
   RtcSource,
   RtcStat,
-  RtcStream,
   RtcTextOptions,
   RtcTextReader,
   RtcTrack,
   RtcTranscription,
+  RtcVideoEvent,
 } from '../../../src/transports/livekit/rtc.ts';
 
+export const CAMERA = 1;
 export const MICROPHONE = 2;
+export const SCREEN = 3;
+/** Of frames of a video. */
+export const I420 = 5;
 export const KIND = { STANDARD: 0, INGRESS: 1, EGRESS: 2, SIP: 3, AGENT: 4, CONNECTOR: 5 } as const;
 export const WHY = {
   UNKNOWN: 0,
@@ -80,13 +84,13 @@ export class FakeSource implements RtcSource {
   }
 }
 
-export class FakeStream implements RtcStream {
-  #push: (frame: RtcFrame | null) => void = () => {};
-  readonly #frames: (RtcFrame | null)[] = [];
+export class FakeStream<Frame = RtcFrame> {
+  #push: (frame: Frame | null) => void = () => {};
+  readonly #frames: (Frame | null)[] = [];
   isCancelled = false;
 
   /** Null ends the stream. */
-  push(frame: RtcFrame | null): void {
+  push(frame: Frame | null): void {
     this.#frames.push(frame);
     this.#push(frame);
   }
@@ -110,7 +114,10 @@ export class FakeStream implements RtcStream {
 }
 
 export class FakeParticipant implements RtcParticipant {
-  readonly trackPublications = new Map<string, RtcPublication & { subscribed: boolean }>();
+  readonly trackPublications = new Map<
+    string,
+    RtcPublication & { subscribed: boolean; muted: boolean; track: RtcTrack | undefined }
+  >();
   readonly identity: string;
   readonly kind: number;
   readonly attributes: Record<string, string>;
@@ -127,6 +134,7 @@ export class FakeParticipant implements RtcParticipant {
       sid,
       source,
       subscribed: false,
+      muted: false,
       track: undefined as RtcTrack | undefined,
       setSubscribed(subscribed: boolean) {
         publication.subscribed = subscribed;
@@ -342,6 +350,7 @@ export class FakeRtcWorld {
   readonly rooms: FakeRoom[] = [];
   readonly sources: FakeSource[] = [];
   readonly streams: { readonly track: RtcTrack; readonly options: object; readonly stream: FakeStream }[] = [];
+  readonly videos: { readonly track: RtcTrack; readonly stream: FakeStream<RtcVideoEvent> }[] = [];
   /** Participants that are there before the agent comes. */
   readonly present: FakeParticipant[] = [];
   /** In order: connect, publish, unpublish, disconnect, track closed. */
@@ -405,7 +414,14 @@ export class FakeRtcWorld {
           this.source = source;
         }
       },
-      TrackSource: { SOURCE_MICROPHONE: MICROPHONE },
+      TrackSource: { SOURCE_MICROPHONE: MICROPHONE, SOURCE_CAMERA: CAMERA, SOURCE_SCREENSHARE: SCREEN },
+      VideoStream: class extends FakeStream<RtcVideoEvent> {
+        constructor(track: RtcTrack) {
+          super();
+          world.videos.push({ track, stream: this });
+        }
+      },
+      VideoBufferType: { I420 },
       ParticipantKind: KIND,
       DisconnectReason: WHY,
       dispose: async () => {},

@@ -2,14 +2,31 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, type Room } from '@livekit/rtc-node';
+import {
+  AudioFrame,
+  AudioSource,
+  AudioStream,
+  LocalAudioTrack,
+  type RemoteTrackPublication,
+  type Room,
+  VideoBufferType,
+  VideoFrame,
+  type VideoFrameEvent,
+} from '@livekit/rtc-node';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AudioFrame as Frame } from '../../../src/audio/frame.ts';
 import { realClock } from '../../../src/clock.ts';
 import { disposeLivekit, type Rtc } from '../../../src/transports/livekit/index.ts';
 import { readMicrophone } from '../../../src/transports/livekit/microphone.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from '../../../src/transports/livekit/room-speaker.ts';
-import { loadRtc, type RtcRoom, type RtcTrack } from '../../../src/transports/livekit/rtc.ts';
+import {
+  loadRtc,
+  type RtcPublication,
+  type RtcRoom,
+  type RtcTrack,
+  type RtcVideoEvent,
+} from '../../../src/transports/livekit/rtc.ts';
+import { toRgba, yuvLength } from '../../../src/transports/livekit/yuv.ts';
 
 const RATE = 24_000;
 afterAll(() => disposeLivekit());
@@ -61,8 +78,10 @@ test('the types that stand for the library are a part of its own', () => {
     (own: AudioSource): InstanceType<Rtc['AudioSource']> => own,
     (own: AudioFrame): InstanceType<Rtc['AudioFrame']> => own,
     (own: LocalAudioTrack): RtcTrack => own,
+    (own: RemoteTrackPublication): RtcPublication => own,
+    (own: VideoFrameEvent): RtcVideoEvent => own,
   ];
-  expect(fits).toHaveLength(4);
+  expect(fits).toHaveLength(6);
 });
 
 describe('the source', () => {
@@ -148,6 +167,20 @@ describe('the library as it is', () => {
     });
     expect(answer).toBe('ERR_TRANSPORT');
     await worker.terminate();
+  });
+});
+
+describe('a frame of a video', () => {
+  test('of another layout becomes I420 with the planes and colours that the encoder expects', () => {
+    const [width, height] = [6, 4];
+    const red = new Uint8Array(width * height * 4).map((_, index) => (index % 4 === 0 || index % 4 === 3 ? 255 : 0));
+    const { I420, RGBA } = VideoBufferType;
+    const { data, ...frame } = new VideoFrame(red, width, height, RGBA).convert(I420);
+    expect(frame).toMatchObject({ width, height, type: I420 });
+    expect(data.length).toBe(yuvLength(width, height));
+    const image = toRgba({ data, widthPx: width, heightPx: height, rotationDegrees: 0 }, 100);
+    const [r = 0, g = 255, b = 255] = image.data;
+    expect([r > 245, g < 10, b < 10]).toEqual([true, true, true]);
   });
 });
 

@@ -23,16 +23,12 @@ export interface RedispatchOutput {
 
 interface RedispatchContext extends RedispatchInput, RedispatchOutput {}
 
-/** From the supervisor above: end by yourself, which takes three steps at most. */
-export type RedispatchEvent = { readonly type: 'supervisor.exit' };
-
 type DispatchRef = { readonly dispatchId: string };
 
 export const redispatchMachine = setup({
   types: {
     input: {} as RedispatchInput,
     context: {} as RedispatchContext,
-    events: {} as RedispatchEvent,
     output: {} as RedispatchOutput,
     tags: {} as 'working',
   },
@@ -56,7 +52,6 @@ export const redispatchMachine = setup({
   context: ({ input }) => ({ ...input, outcome: 'failed', error: null }),
   initial: 'checking',
   output: ({ context: { outcome, error } }) => ({ outcome, error }),
-  on: { 'supervisor.exit': {} },
   states: {
     checking: {
       tags: 'working',

@@ -178,6 +178,18 @@ export class WorkerManager {
     return this.#stop(() => this.#scope.force());
   }
 
+  /**
+   * Takes no more jobs and ends the running ones, with their shutdown callbacks; their rooms are dispatched again, so
+   * that another worker goes on with them. As `drain` for a worker that does not reconcile.
+   */
+  handOver(): Promise<void> {
+    this.#scope.logger.info({ jobs: this.#scope.jobs.size }, 'handing over');
+    return this.#stop(() => {
+      this.#scope.drain();
+      this.#reconciler?.handOver();
+    });
+  }
+
   get status(): WorkerStatus {
     const { definition, jobs, registrations, clock, totals } = this.#scope;
     const listed = [...registrations.values()].map(({ kind, workerId, registrations: times, actor }) => ({

@@ -3,7 +3,14 @@ import { type ActorRefFrom, type AnyActorRef, fromPromise } from 'xstate';
 import { textOf } from '../../errors.ts';
 import { type ReconcilerEvent, reconcilerMachine } from '../../machines/reconciler.machine.ts';
 import { type RedispatchOutput, redispatchMachine } from '../../machines/redispatch.machine.ts';
-import { type ChildSpec, describeReason, dynamicSupervisor, monitor, startChildNow } from '../../supervisor/index.ts';
+import {
+  type ChildSpec,
+  describeReason,
+  dynamicSupervisor,
+  handlesExit,
+  monitor,
+  startChildNow,
+} from '../../supervisor/index.ts';
 import type { JobInfo } from '../job-info.ts';
 import type { JobRecord } from '../job-table.ts';
 import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server-api.ts';
@@ -37,7 +44,7 @@ const MAX_REMEMBERED = 1_000;
 /** Rooms that one look asks about at the same time. */
 const AT_ONCE = 8;
 
-type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity'>;
+type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity' | 'isMoved'>;
 
 export class Reconciler {
   readonly #scope: WorkerScope;
@@ -54,6 +61,8 @@ export class Reconciler {
   readonly #refused = new Map<string, number>();
   /** Offered jobs that were refused because another dispatch has the room. */
   readonly #outvoted = new Set<string>();
+  /** Jobs that end here so that another worker goes on with their rooms. */
+  readonly #moved = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #logic;
   #actor: ActorRefFrom<typeof reconcilerMachine> | null = null;
@@ -70,13 +79,15 @@ export class Reconciler {
       if (found === undefined) throw new Error(`no case ${dispatchId}`);
       return found;
     };
-    this.#logic = redispatchMachine.provide({
+    const logic = redispatchMachine.provide({
       actors: {
         checkRoom: fromPromise(({ input, signal }) => caseOf(input.dispatchId).check(signal)),
         createDispatch: fromPromise(({ input, signal }) => caseOf(input.dispatchId).create(signal)),
         clearRoom: fromPromise(({ input, signal }) => caseOf(input.dispatchId).clear(signal)),
       },
     });
+    // A worker that stops lets it end, which takes three steps at most.
+    this.#logic = handlesExit(logic);
   }
 
   /** Runs what is done for single rooms. Stands before the registrations in the tree: a drain needs it to its end. */
@@ -156,14 +167,23 @@ export class Reconciler {
     const isOutvoted = this.#outvoted.delete(info.id);
     if (outcome === 'refused' && !isOutvoted) this.#filtered(info);
     if (info.kind !== 'room' || info.dispatchId === '' || phase !== 'running') return;
-    if (outcome === 'succeeded' || isMeant) {
+    const isMoved = this.#moved.delete(info.id);
+    if (!isMoved && (outcome === 'succeeded' || isMeant)) {
       this.#release(info);
       return;
     }
     const { dispatchId, roomName, roomSid } = info;
-    const given = { dispatchId, roomName, roomSid, deadIdentity: identity };
+    const given = { dispatchId, roomName, roomSid, deadIdentity: identity, isMoved };
     remember(this.#dead, dispatchId, given);
     this.#redispatch(given);
+  }
+
+  /** Ends the running jobs, with their shutdown callbacks, and has their rooms dispatched again. */
+  handOver(): void {
+    for (const { info, phase, actor } of this.#scope.jobs.list()) {
+      if (phase === 'running') this.#moved.add(info.id);
+      actor?.send({ type: 'job.stop', reason: 'handed over to another worker' });
+    }
   }
 
   /** The request filter does not want this room: this worker does not ask for it again soon. */
@@ -259,7 +279,7 @@ export class Reconciler {
     const refusedUntil = this.#refused.get(lineageOf(dispatch, room.sid).root) ?? 0;
     // Nobody asks for work that it could not do itself; another worker will see the same room.
     if (clock.now() < refusedUntil || !this.#canTake()) return;
-    this.#redispatch({ dispatchId, roomName: room.name, roomSid: room.sid, deadIdentity: null });
+    this.#redispatch({ dispatchId, roomName: room.name, roomSid: room.sid, deadIdentity: null, isMoved: false });
   }
 
   #canTake(): boolean {
@@ -285,14 +305,20 @@ export class Reconciler {
     if (answer !== 'queued' && !answer.ok) this.#cases.delete(dispatchId);
   }
 
-  #redispatchEnded({ dispatchId, roomName, deadIdentity }: CaseGiven, { outcome, error }: RedispatchOutput): void {
+  #redispatchEnded(given: CaseGiven, { outcome, error }: RedispatchOutput): void {
+    const { dispatchId, roomName, deadIdentity, isMoved } = given;
     const { logger } = this.#scope;
     this.#cases.delete(dispatchId);
-    const fields = { room: roomName, dispatchId, why: deadIdentity === null ? 'no agent' : 'the job died', error };
+    const fields = {
+      room: roomName,
+      dispatchId,
+      why: isMoved ? 'handed over' : deadIdentity === null ? 'no agent' : 'the job died',
+      error,
+    };
     switch (outcome) {
       case 'redispatched':
         this.#redispatched++;
-        logger.warn(fields, 'room dispatched again');
+        logger[isMoved ? 'info' : 'warn'](fields, 'room dispatched again');
         break;
       case 'givenUp':
         this.#givenUp++;

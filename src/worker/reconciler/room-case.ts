@@ -12,6 +12,8 @@ export interface RoomCaseOptions {
   readonly dispatchId: string;
   /** What is left of the agent whose job died here; null when the room was found by looking. */
   readonly deadIdentity: string | null;
+  /** The job was ended so that another worker goes on: no death. */
+  readonly isMoved: boolean;
   readonly wallNow: () => number;
 }
 
@@ -29,7 +31,7 @@ export class RoomCase {
   }
 
   async check(signal: AbortSignal): Promise<RoomFinding> {
-    const { api, roomName, roomSid, dispatchId, deadIdentity, wallNow } = this.options;
+    const { api, roomName, roomSid, dispatchId, deadIdentity, isMoved, wallNow } = this.options;
     const call: CallOptions = { signal, timeoutMs: CALL_MS };
     const facts = await orNull(Promise.all([api.listDispatch(roomName, call), api.listParticipants(roomName, call)]));
     if (facts === null) return 'served'; // there is no such room any more
@@ -44,7 +46,8 @@ export class RoomCase {
     const isBack = participants.some(({ identity }) => identity === job?.agentIdentity && identity !== deadIdentity);
     if (isBack || (job?.status === 'success' && deadIdentity === null)) return 'served';
     const isRecent = wallNow() - dispatch.createdAtEpochMs < DEATH_WINDOW_MS;
-    const deaths = (isRecent ? lineage.deaths : 0) + (job === undefined && deadIdentity === null ? 0 : 1);
+    const hasDied = !isMoved && (job !== undefined || deadIdentity !== null);
+    const deaths = (isRecent ? lineage.deaths : 0) + (hasDied ? 1 : 0);
     if (deaths > MAX_DEATHS) return 'hopeless';
     this.#next = { dispatch, lineage: { ...lineage, deaths } };
     return 'orphaned';

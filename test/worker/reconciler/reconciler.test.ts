@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { statedLineage } from '../../../src/worker/reconciler/lineage.ts';
 import { Cluster, type SimRoom } from './scripted-cluster.ts';
 
 let clock: VirtualClock;
@@ -122,6 +123,20 @@ describe('rooms that lost their agent', () => {
     expect(cluster.created).toBe(4 * rooms.length);
     expect(rooms.map((room) => [agentsOf(room), room.dispatches.length])).toEqual(rooms.map(() => [1, 1]));
   });
+});
+
+test('a worker that hands over: its rooms go on at another worker, and that is no death', async () => {
+  const worker = await cluster.addWorker();
+  await clock.advance(100);
+  const room = cluster.open('a');
+  await clock.advance(2_000);
+  const other = await cluster.addWorker();
+  await clock.advance(100);
+  const done = worker.manager.handOver();
+  await clock.advance(1_000);
+  await done;
+  expect([agentsOf(room), room.dispatches.length, other.running.size]).toEqual([1, 1, 1]);
+  expect(statedLineage(room.dispatches[0] ?? { attributes: {} })).toMatchObject({ generation: 1, deaths: 0 });
 });
 
 describe('rooms that are to have no agent', () => {

@@ -88,12 +88,23 @@ export {
   type UserData,
 } from './tools/index.ts';
 export {
+  type AgentControl,
+  type AgentControlOptions,
+  agentControlOf,
+  attachAgentControl,
   attachRoomIo,
+  attachSessionChannel,
+  CONTROL_VERBS,
+  type ControlHandler,
+  type ControlVerb,
   disposeLivekit,
   type LivekitToken,
   type LivekitTransport,
   type LivekitTransportOptions,
   livekitTransport,
+  type RoomSwitches,
+  SAFE_VERBS,
+  type SessionChannelOptions,
 } from './transports/livekit/index.ts';
 export { type LoopbackOptions, LoopbackTransport, type PlayedAudio } from './transports/loopback/index.ts';
 export type {

@@ -17,6 +17,7 @@ export type { ForkHost, FromHost, HostLink, HostListener, ToHost } from './host/
 export type { HostOptions } from './host/host-options.ts';
 export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
+export type { JobChannelOptions } from './job-channels.ts';
 export {
   JobContext,
   type JobContextOptions,

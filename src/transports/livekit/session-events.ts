@@ -4,10 +4,8 @@ import { ERRORS } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName, TurnLatency } from '../../events.ts';
 import {
   AGENT_STATES,
-  callOf,
   chatItemOf,
   type EventInit,
-  outputOf,
   type SpokenItem,
   TOOL_DONE,
   TOOL_ERROR,
@@ -126,18 +124,17 @@ export class SessionNarrator {
   }
 
   #heard({ utterance, text, isFinal }: SessionEventMap['stt_result']): void {
-    const value = { transcript: text.toWellFormed(), isFinal };
+    const value = { transcript: text, isFinal };
     this.#tell({ case: 'userInputTranscribed', value }, isFinal ? null : `heard ${utterance}`);
   }
 
   #called(call: { readonly callId: string; readonly name: string; readonly arguments: string }): void {
     if (!this.#options.showTools) return;
     this.#calls.set(call.callId, call);
-    const functionCall = callOf(call);
-    this.#tell({ case: 'functionToolsStarted', value: { functionCalls: [functionCall] } });
+    this.#tell({ case: 'functionToolsStarted', value: { functionCalls: [call] } });
     this.#tell({
       case: 'toolExecutionUpdated',
-      value: { update: { case: 'started', value: { functionCall } } },
+      value: { update: { case: 'started', value: { functionCall: call } } },
     });
     this.#tellItems(null);
   }
@@ -151,7 +148,7 @@ export class SessionNarrator {
     const output = item?.type === 'toolOutput' ? item.output : isError ? 'failed' : result;
     this.#tell({
       case: 'functionToolsExecuted',
-      value: { functionCalls: [callOf(call)], functionCallOutputs: [outputOf({ callId, name, output, isError })] },
+      value: { functionCalls: [call], functionCallOutputs: [{ callId, name, output, isError }] },
     });
     this.#tell({
       case: 'toolExecutionUpdated',

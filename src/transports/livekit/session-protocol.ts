@@ -55,36 +55,26 @@ export function chatItemOf(item: SpokenItem, latency?: TurnLatency): ChatItemIni
   switch (item.type) {
     case 'user':
     case 'assistant': {
-      const content = [{ payload: { case: 'text' as const, value: item.text.toWellFormed() } }];
+      const content = [{ payload: { case: 'text' as const, value: item.text } }];
       const interrupted = item.type === 'assistant' && item.interrupted;
       const metrics = latency === undefined ? {} : { metrics: metricsOf(latency) };
       return {
         item: { case: 'message', value: { id, role: ROLES[item.type], content, interrupted, createdAt, ...metrics } },
       };
     }
-    case 'toolCall':
-      return { item: { case: 'functionCall', value: { id, ...callOf(item), createdAt } } };
-    case 'toolOutput':
-      return { item: { case: 'functionCallOutput', value: { id, ...outputOf(item), createdAt } } };
+    case 'toolCall': {
+      const { callId, name, arguments: given } = item;
+      return { item: { case: 'functionCall', value: { id, callId, name, arguments: given, createdAt } } };
+    }
+    case 'toolOutput': {
+      const { callId, name, output, isError } = item;
+      return { item: { case: 'functionCallOutput', value: { id, callId, name, output, isError, createdAt } } };
+    }
     case 'agentHandoff': {
       const { fromAgentId: oldAgentId, toAgentId: newAgentId } = item;
       return { item: { case: 'agentHandoff', value: { id, oldAgentId, newAgentId, createdAt } } };
     }
   }
-}
-
-export function callOf(call: { readonly callId: string; readonly name: string; readonly arguments: string }) {
-  return { callId: call.callId, name: call.name.toWellFormed(), arguments: call.arguments.toWellFormed() };
-}
-
-export function outputOf(output: {
-  readonly callId: string;
-  readonly name: string;
-  readonly output: string;
-  readonly isError: boolean;
-}) {
-  const { callId, name, isError } = output;
-  return { callId, name: name.toWellFormed(), output: output.output.toWellFormed(), isError };
 }
 
 /** Seconds, as the protocol has them. */

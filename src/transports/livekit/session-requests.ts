@@ -61,7 +61,7 @@ export async function answerRequest(
       return { case: 'getChatHistory', value: { items: historyOf(context) } };
     case 'getAgentInfo': {
       const { agentId: id, instructions, tools } = session.agent;
-      const shown = context.showInstructions ? { instructions: instructions.toWellFormed() } : {};
+      const shown = context.showInstructions ? { instructions: instructions } : {};
       const names = context.showTools ? tools.list().map(({ name }) => name) : [];
       return { case: 'getAgentInfo', value: { id, ...shown, tools: names, chatCtx: historyOf(context) } };
     }

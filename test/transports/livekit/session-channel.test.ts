@@ -427,7 +427,23 @@ describe('what is not taken', () => {
     expect(await ask({ case: 'ping', value: {} })).toMatchObject({ pong: {} });
   });
 
-  test('more than eight at once, or twenty in a row, are closed unread', async () => {
+  test('a request that is too long is not done', async () => {
+    const { receive, session, settle, problems } = await start();
+    receive(requestBytes({ case: 'runInput', value: { text: 'x'.repeat(64_000) } }));
+    await settle();
+    expect(session.calls).toEqual([]);
+    expect(problems).toHaveLength(1);
+  });
+
+  test('more than twenty in a row, each answered, are closed unread', async () => {
+    const { ask, clock } = await start();
+    for (let i = 0; i < 20; i++) expect(await ask({ case: 'ping', value: {} })).toMatchObject({ pong: {} });
+    expect(await ask({ case: 'ping', value: {} })).toBeUndefined();
+    await clock.advance(200);
+    expect(await ask({ case: 'ping', value: {} })).toMatchObject({ pong: {} });
+  });
+
+  test('more than eight at once are closed unread', async () => {
     const { receive, clock, settle, problems, ask } = await start();
     const never = () =>
       (async function* () {

@@ -125,12 +125,11 @@ export class SessionScope extends WithParts {
       now: () => clock.now(),
       wallNow: () => clock.wallNow(),
     });
-    const { longestUtteranceMs, audio } = options;
+    const { longestUtteranceMs, audio, video } = options;
     this.input = new InputLink({ clock, longestUtteranceMs, events: inputEvents(this) });
     const events = outputEvents(this);
     this.voice = audio.output ? new OutputLink<TurnKey>(events) : null;
     this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);
-    const { video } = options;
     this.sight =
       video === undefined
         ? null

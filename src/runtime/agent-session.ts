@@ -123,7 +123,12 @@ export class AgentSession {
     return this.#starting;
   }
 
-  /** Speaks `text` as it is. */
+  /**
+   * Speaks `text` as it is, after what is being spoken. It gives way like any reply: voice that lasts cuts it, and so
+   * does `sendText`, even right after this call; what was not heard of it is not in the history. A text that must be
+   * heard takes `allowInterruptions: false`: it is spoken to its end, and what the user said or typed is answered then.
+   * @throws AgentError `ERR_TEXT`
+   */
   say(text: string, { allowInterruptions = true }: Omit<ReplyOptions, 'instructions'> = {}): SpeechHandle {
     return this.#request('say', checkText(text), undefined, allowInterruptions);
   }
@@ -154,9 +159,14 @@ export class AgentSession {
     scope.tell({ type: 'turn.commit' });
   }
 
-  /** Forgets what the user said in the present turn. */
+  /**
+   * Forgets what the user said and no turn has taken yet, in the middle of an utterance too; voice that goes on after it
+   * is a new utterance. A reply in progress goes on.
+   */
   clearTurn(): void {
-    this.#running().tell({ type: 'turn.clear' });
+    const scope = this.#running();
+    scope.input.discard(scope.ledger.speech.clear());
+    scope.tell({ type: 'turn.clear' });
   }
 
   /** Hands the call to another agent; holds from the next reply on. */

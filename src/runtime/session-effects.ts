@@ -183,7 +183,6 @@ export const sessionEffects = {
   holdPlayout: effect((scope) => scope.output.hold(true)),
   releasePlayout: effect((scope) => scope.output.hold(false)),
   forceEndOfSpeech: effect((scope) => scope.input.forceEnd()),
-  clearSpeech: effect((scope) => scope.input.discard(scope.ledger.speech.clear())),
   giveUpUtterances: effect((scope) => {
     const lost = scope.ledger.speech.giveUp();
     scope.input.discard(lost);

@@ -148,10 +148,14 @@ const rows: readonly Row[] = [
     steps: [
       resumed,
       { event: { type: 'speech.started' }, levels: { userSpeaking: true } },
-      { event: { type: 'turn.clear' } },
+      { event: { type: 'turn.clear' }, levels: { userSpeaking: false } },
     ],
     state: 'idle',
-    does: 'clearSpeech',
+  },
+  {
+    rule: 'a reply goes on when what the user said meanwhile was thrown away',
+    steps: [...replying(speaking), { event: { type: 'turn.clear' } }],
+    state: 'playing',
   },
   {
     rule: 'noise leads nowhere',

@@ -153,6 +153,70 @@ test('typed text interrupts at once and is answered', async () => {
   await call.end();
 });
 
+test('what the user says during a reply can be thrown away, and the reply goes on', async () => {
+  const call = await greeted({
+    answers: { Hello: { text: 'a long answer' } },
+    tts: { durations: { 'a long answer': 6_000 } },
+    options: { interruption: { minWords: 3 } },
+  });
+  await call.until(5_000);
+  call.user.speak('one two three four', { durationMs: 1_600 });
+  await call.until(6_650);
+  call.session.clearTurn();
+  await call.until(12_000);
+  expectAt(times(call, 'idle'), 9_500);
+  expect(history(call)).toEqual(['user: Hello', 'assistant: a long answer']);
+  await call.end();
+});
+
+test('a reply that paused for a voice goes on when that was thrown away', async () => {
+  const call = await greeted({
+    answers: { Hello: { text: 'a long answer' } },
+    tts: { durations: { 'a long answer': 6_000 } },
+    user: { canPause: true },
+    options: { interruption: { minDurationMs: 500, minWords: 0, falseInterruptionMs: 2_000 } },
+  });
+  await call.until(5_000);
+  call.user.speak('no', { durationMs: 700 });
+  await call.until(5_750);
+  expectAt(times(call, 'paused'), 5_550);
+  call.session.clearTurn();
+  await call.until(20_000);
+  expectAt(times(call, 'speaking'), 3_500, 5_750);
+  expect(history(call)).toEqual(['user: Hello', 'assistant: a long answer']);
+  expect(call.session.state).toBe('idle');
+  await call.end();
+});
+
+test('a text right after `say` cuts it unheard, unless it must be heard', async () => {
+  const spokenOf = async (allowInterruptions: boolean) => {
+    const call = await startTestCall({ answers: { Hello: { text: 'the answer' } } });
+    const handle = call.session.say('Welcome.', { allowInterruptions });
+    call.session.sendText('Hello');
+    await call.until(10_000);
+    const { outcome } = await handle;
+    const said = history(call);
+    await call.end();
+    return [outcome, ...said];
+  };
+  expect(await spokenOf(true)).toEqual(['interrupted', 'user: Hello', 'assistant: the answer']);
+  expect(await spokenOf(false)).toEqual(['completed', 'assistant: Welcome.', 'user: Hello', 'assistant: the answer']);
+});
+
+test('what must be heard is spoken to its end while the user talks, and the user is answered then', async () => {
+  const call = await startTestCall({
+    answers: { Hello: { text: 'the answer' } },
+    tts: { durations: { 'Welcome.': 4_000 } },
+  });
+  call.session.say('Welcome.', { allowInterruptions: false });
+  await call.until(1_000);
+  call.user.speak('Hello', { durationMs: 1_500 });
+  await call.until(10_000);
+  expect(history(call)).toEqual(['assistant: Welcome.', 'user: Hello', 'assistant: the answer']);
+  expect(spoken(call)[0]?.durationMs).toBe(4_000);
+  await call.end();
+});
+
 test('speech before the first sound takes the answer back: nothing is played, both things said are answered', async () => {
   const call = await greeted({
     answers: { Hello: { text: 'never heard', durationMs: 1_000 }, again: { text: 'heard' } },

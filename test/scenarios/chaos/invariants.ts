@@ -272,6 +272,15 @@ const historyIsWhatWasHeard: Rule = (evidence) => {
 const everyHandleSettles: Rule = ({ handles }) =>
   handles.filter(({ handle }) => !handle.isDone).map(({ atMs }) => `the handle of ${atMs} ms never settled`);
 
+/** Neither voice nor text cuts what the host wants to be heard; its apology, should it fail, may be cut. */
+const protectedSpeechIsNotCut: Rule = (evidence) =>
+  evidence.handles.flatMap(({ isProtected, result, atMs }) => {
+    const cut = events(evidence, 'interruption').find(({ turn }) => turn === result?.turn);
+    const end = events(evidence, 'turn_completed').find(({ turn }) => turn === result?.turn);
+    const isCut = isProtected && end?.mode === 'say' && (cut?.cause === 'voice' || cut?.cause === 'text');
+    return isCut ? [`what was to be said since ${atMs} was cut by ${cut.cause}`] : [];
+  });
+
 const onlyInjectedProblems: Rule = (evidence) => {
   const { plan, problems } = evidence;
   const expected = [plan.listenerThrows && 'listener state_changed', plan.inspectorThrows && 'inspect'];
@@ -303,6 +312,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   nothingPlaysAfterItsCut,
   historyIsWhatWasHeard,
   everyHandleSettles,
+  protectedSpeechIsNotCut,
   onlyInjectedProblems,
   nothingIsLeft,
 };

@@ -5,7 +5,7 @@ import { sleep } from '../../../src/clock.ts';
 import { AgentError } from '../../../src/errors.ts';
 import { Agent } from '../../../src/runtime/agent.ts';
 import type { ChatItem } from '../../../src/runtime/ledger.ts';
-import type { SpeechHandle } from '../../../src/runtime/speech-handle.ts';
+import type { SpeechHandle, SpeechResult } from '../../../src/runtime/speech-handle.ts';
 import {
   crash,
   type HeardAudio,
@@ -35,6 +35,15 @@ export interface GivenText {
   readonly attempt: number;
 }
 
+/** Something the plan asked to be said or answered. */
+export interface AskedFor {
+  readonly handle: SpeechHandle;
+  readonly atMs: number;
+  /** Nobody but the host may cut it. */
+  readonly isProtected: boolean;
+  result: SpeechResult | null;
+}
+
 export interface Evidence {
   readonly plan: Plan;
   readonly log: TestCall['log'];
@@ -46,7 +55,7 @@ export interface Evidence {
   readonly spoken: readonly string[];
   readonly durationOf: (text: string) => number;
   readonly history: readonly Readonly<ChatItem>[];
-  readonly handles: readonly { readonly handle: SpeechHandle; readonly atMs: number }[];
+  readonly handles: readonly AskedFor[];
   readonly problems: TestCall['problems'];
   readonly reports: TestCall['reports'];
   /** State before the call was closed by the harness, or null when it was over by then. */
@@ -117,7 +126,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
   const typed: { text: string; atMs: number }[] = [];
   const clearedAtMs: number[] = [];
   const given: GivenText[] = [];
-  const handles: { handle: SpeechHandle; atMs: number }[] = [];
+  const handles: AskedFor[] = [];
   let wordCount = 0;
   let replyWords = 0;
   let requests = 0;
@@ -184,9 +193,12 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     });
   const others = [new Agent({ instructions: 'The second agent.', tools }), session.agent];
 
-  const ask = (run: () => SpeechHandle | undefined) => {
-    const handle = run();
-    if (handle !== undefined) handles.push({ handle, atMs: call.now() });
+  const ask = (handle: SpeechHandle, isProtected = false) => {
+    const asked: AskedFor = { handle, atMs: call.now(), isProtected, result: null };
+    handles.push(asked);
+    void handle.then((result) => {
+      asked.result = result;
+    });
   };
   const later = (forMs: number, run: () => void) => call.clock.setTimeout(run, forMs);
   const isOver = () => call.log.some(({ name }) => name === 'session_stopped');
@@ -216,15 +228,16 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
         const text = `t${typed.length + 1}`;
         typed.push({ text, atMs: call.now() });
         if (typed.length % 2 === 0) return user.type(text);
-        return ask(() => session.sendText(text));
+        return ask(session.sendText(text));
       }
       case 'say': {
         const text = reply(action.words);
         given.push({ text, turn: null, attempt: 1 });
-        return ask(() => session.say(text, { allowInterruptions: action.allowInterruptions }));
+        const { allowInterruptions } = action;
+        return ask(session.say(text, { allowInterruptions }), !allowInterruptions);
       }
       case 'generateReply':
-        return ask(() => session.generateReply({ instructions: 'Go on.' }));
+        return ask(session.generateReply({ instructions: 'Go on.' }));
       case 'interrupt':
         return session.interrupt();
       case 'commitTurn':

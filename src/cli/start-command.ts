@@ -5,6 +5,7 @@ import { realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { randomIds } from '../ids.ts';
 import { globalTools } from '../tools/index.ts';
+import { disposeLivekit } from '../transports/livekit/index.ts';
 import {
   forkHost,
   HealthServer,
@@ -103,6 +104,8 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     io.signal.removeEventListener('abort', drain);
     await manager.stop();
     await health?.close();
+    // Rooms that were joined in this process keep it alive otherwise.
+    await disposeLivekit();
   }
 }
 

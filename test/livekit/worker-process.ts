@@ -132,10 +132,12 @@ export class WorkerProcess {
     this.#child.kill(name);
   }
 
-  /** Nothing of it is left after this. */
+  /** Drained, or killed where that takes too long; nothing of it is left after this. */
   async end(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal('SIGKILL');
+    this.signal('SIGTERM');
+    const limit = setTimeout(() => this.signal('SIGKILL'), 5_000);
     await this.exited;
+    clearTimeout(limit);
     for (const pid of this.hostPids.filter(isAlive)) process.kill(pid, 'SIGKILL');
   }
 

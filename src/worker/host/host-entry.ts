@@ -1,8 +1,10 @@
 // Entry of a host process: runs the jobs that the pool sends, and outlives a worker that was killed until they are over.
 import { pathToFileURL } from 'node:url';
-import { realClock } from '../../clock.ts';
+import { realClock, sleep } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import { randomIds } from '../../ids.ts';
+import { disposeLivekit } from '../../transports/livekit/index.ts';
+import { loadRtc } from '../../transports/livekit/rtc.ts';
 import { isWorker } from '../define-worker.ts';
 import { serverApi } from '../http-server-api.ts';
 import { InProcessRunner } from '../in-process-runner.ts';
@@ -12,6 +14,8 @@ import { releaseRoom } from '../reconciler/release.ts';
 import type { AssignedJob, JobRun, RunReport } from '../runner.ts';
 import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
 
+/** For the goodbyes to the rooms; less than the pool waits before it kills. */
+const LEAVE_MS = 3_000;
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const [file = '', logLevel] = process.argv.slice(2);
 const runs = new Map<string, JobRun>();
@@ -29,7 +33,9 @@ const say = (message: FromHost) => {
 };
 
 const leaveWhenIdle = () => {
-  if (isLeaving && runs.size === 0 && releases === 0) process.exit(0);
+  if (!isLeaving || runs.size > 0 || releases > 0) return;
+  // Without a goodbye the server would keep the agents in their rooms for half a minute.
+  void Promise.race([disposeLivekit(), sleep(realClock, LEAVE_MS)]).then(() => process.exit(0));
 };
 
 // The worker is gone: what runs goes on to its end, then nobody needs this process.
@@ -47,7 +53,8 @@ try {
   const level = LEVELS.find((each) => each === logLevel) ?? 'info';
   const logger = pinoLogger({ level }).child({ pid: process.pid });
   const runner = new InProcessRunner({ definition: worker, clock: realClock, ids: randomIds, logger });
-  await runner.open();
+  // The first call must not wait for the library to load; where it cannot be loaded a call says so itself.
+  await Promise.all([runner.open(), loadRtc().catch(() => {})]);
   // What the worker would do: a room that is over must not look to the other workers like one that lost its agent.
   const release = async ({ info: { kind, dispatchId, roomName }, server }: AssignedJob) => {
     if (kind !== 'room' || dispatchId === '' || !hasReconciler(worker)) return;

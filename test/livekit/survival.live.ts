@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { PoolRun } from './pool-run.ts';
+import { type LivekitServer, startOwnServer } from './server.ts';
+import { isAlive, type WorkerProcess } from './worker-process.ts';
+
+let run: PoolRun;
+
+beforeEach(() => {
+  run = new PoolRun(inject('livekit'));
+});
+afterEach(() => run.end());
+
+const roomsOf = (worker: WorkerProcess) => worker.said('job running').map(({ room }) => room);
+
+test('the calls of a killed worker go on to their end, new ones go to the next worker, and no process is left', async () => {
+  const worker = await run.worker({ hosts: { sessionsPerHost: 2 } });
+  const callers = await run.calls(4);
+  await vi.waitFor(() => expect(worker.hostPids.length).toBeGreaterThanOrEqual(3), { timeout: 10_000 });
+  const hosts = worker.hostPids;
+  worker.signal('SIGKILL');
+  await worker.exited;
+  // The spare has nothing to do; the two hosts with calls stay.
+  await vi.waitFor(() => expect(hosts.filter(isAlive)).toHaveLength(2), { timeout: 5_000 });
+  const restarted = await run.worker();
+  for (let turn = 0; turn < 2; turn++) await Promise.all(callers.map((caller) => caller.turn()));
+  const [late] = await run.calls(1);
+  await late?.turn();
+  expect(roomsOf(restarted)).toEqual([late?.room]);
+  // Still the agents of the killed worker, each alone with its caller.
+  expect(callers.map(({ company }) => company.length)).toEqual([1, 1, 1, 1]);
+  await Promise.all(callers.map((caller) => caller.leave()));
+  await vi.waitFor(() => expect(hosts.filter(isAlive)).toEqual([]), { timeout: 10_000 });
+}, 60_000);
+
+test('a server that was restarted gets its worker back, health is red meanwhile, and its calls go on', async () => {
+  const server: LivekitServer = await startOwnServer();
+  const own = new PoolRun(server);
+  try {
+    const worker = await own.worker();
+    const callers = await own.calls(2);
+    await Promise.all(callers.map((caller) => caller.turn()));
+    expect((await worker.ask('/health')).status).toBe(200);
+    const line = worker.lines.length;
+    const restarted = server.restart();
+    await worker.until('socket lost', { from: line });
+    expect((await worker.ask('/health')).status).toBe(503);
+    await restarted;
+    const atMs = Date.now();
+    await worker.until('registered', { from: line, limitMs: 30_000 });
+    console.log(`server answers -> worker registered: ${Date.now() - atMs} ms`);
+    await vi.waitFor(async () => expect((await worker.ask('/health')).status).toBe(200), { timeout: 5_000 });
+    const [late] = await own.calls(1);
+    await late?.turn();
+    await Promise.all(callers.map((caller) => caller.turn(30_000)));
+  } finally {
+    await own.end();
+    await server.stop();
+  }
+}, 90_000);

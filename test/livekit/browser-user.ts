@@ -5,7 +5,9 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { rolldown } from 'rolldown';
 import { FrameConverter } from '../../src/audio/frame-converter.ts';
 import { writeWav } from '../../src/audio/wav-writer.ts';
 import { speakToPcm } from '../../src/providers/local/speak-to-pcm.ts';
@@ -33,10 +35,11 @@ export interface BrowserUser {
   end(): Promise<void>;
 }
 
-/** Options of the client library for the microphone. */
-export interface CaptureOptions {
-  /** Records from the beginning, and sends the record to the first agent that comes. */
+export interface BrowserUserOptions {
+  /** The client records from the beginning, and sends the record to the first agent that comes. Default false. */
   readonly preConnectBuffer?: boolean;
+  /** `components`: what the page shows goes through the library of the official front ends. Default: the client library alone. */
+  readonly page?: 'plain' | 'components';
 }
 
 const RATE = 48_000;
@@ -54,12 +57,30 @@ function browserPath(): string {
   return found;
 }
 
+type Page = readonly [html: string | Buffer, script: string | Buffer];
+
+function plainPage(): Page {
+  const client = createRequire(import.meta.url).resolve('livekit-client'); // the UMD build
+  return [readFileSync(new URL('./browser-page.html', import.meta.url)), readFileSync(client)];
+}
+
+async function componentsPage(): Promise<Page> {
+  const bundle = await rolldown({
+    input: fileURLToPath(new URL('./front-end.ts', import.meta.url)),
+    platform: 'browser',
+    logLevel: 'silent',
+  });
+  const { output } = await bundle.generate({ format: 'iife', codeSplitting: false });
+  await bundle.close();
+  return ['<!doctype html><title>call</title><body><script src="/front-end.js"></script>', output[0].code];
+}
+
 /** Says, in a synthetic voice through the microphone, text and pauses in order. The microphone is silent afterwards. */
 export async function browserUser(
   url: string,
   token: string,
   says: readonly (string | { readonly pauseMs: number })[],
-  capture: CaptureOptions = {},
+  { page: kind = 'plain', ...capture }: BrowserUserOptions = {},
 ): Promise<BrowserUser> {
   const folder = await mkdtemp(join(tmpdir(), 'livekitex-browser-'));
   const microphone = join(folder, 'microphone.wav');
@@ -72,11 +93,10 @@ export async function browserUser(
     at += frame.length;
   }
   await writeFile(microphone, writeWav({ samples, sampleRateHz: RATE, channels: 1 }));
-  const page = readFileSync(new URL('./browser-page.html', import.meta.url));
-  const client = readFileSync(createRequire(import.meta.url).resolve('livekit-client')); // the UMD build
+  const [page, script] = kind === 'plain' ? plainPage() : await componentsPage();
   const server = createServer(({ url: path }, response) => {
-    const isClient = path === '/livekit-client.js';
-    response.setHeader('content-type', isClient ? 'text/javascript' : 'text/html').end(isClient ? client : page);
+    const isScript = path?.endsWith('.js') === true;
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html').end(isScript ? script : page);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

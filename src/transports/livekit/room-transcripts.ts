@@ -4,23 +4,16 @@ import type { RtcTextWriter } from './rtc.ts';
 
 const TOPIC = 'lk.transcription';
 
-/** What the agent is saying: one stream that grows with what was heard. */
-interface Speech {
-  readonly itemId: string;
-  sent: string;
-  writer: RtcTextWriter | null;
-}
-
 export class RoomTranscripts {
   readonly #connection: RoomConnection;
-  #speech: Speech | null = null;
+  /** What was shown last of the agent's words. */
+  #shown = { itemId: '', text: '' };
   /** Finals of one utterance so far: each begins a segment of its own. */
   #utterance = { id: -1, finals: 0 };
 
   constructor(connection: RoomConnection) {
     this.#connection = connection;
-    // A stream left open when the agent leaves makes the user's page throw.
-    connection.beforeLeaving(() => this.#finish());
+    connection.beforeLeaving(() => connection.texts.whenIdle());
   }
 
   /** Every version is a whole stream under the same segment, in the name of the user. */
@@ -35,31 +28,17 @@ export class RoomTranscripts {
     texts.push(() => this.#sendWhole(segment, text, isFinal, identity), segment);
   }
 
-  /** `text` is all of the item that was heard so far. */
+  /**
+   * `text` is all of the item that was heard so far. Every version is a whole stream here too: one that grows would still
+   * be open when the user hangs up in mid-sentence, and the page of the user would throw.
+   */
   agentSaid(itemId: string, text: string, isFinal: boolean): void {
     const { texts, switches } = this.#connection;
-    if (!switches.transcription) texts.push(() => this.#closeWriter(), 'transcription off');
-    else if (isFinal) texts.push(() => this.#end(itemId, text));
-    else texts.push(() => this.#grow(itemId, text), `agent_${itemId}`);
-  }
-
-  async #grow(itemId: string, text: string): Promise<void> {
-    if (this.#speech?.itemId !== itemId) {
-      await this.#closeWriter();
-      this.#speech = { itemId, sent: '', writer: null };
-    }
-    const speech = this.#speech;
-    if (speech === null || !text.startsWith(speech.sent) || text.length === speech.sent.length) return;
-    speech.writer ??= (await this.#open(itemId, false, undefined)) ?? null;
-    await speech.writer?.write(text.slice(speech.sent.length));
-    speech.sent = text;
-    await this.#sendOld(itemId, text, false, undefined);
-  }
-
-  async #end(itemId: string, text: string): Promise<void> {
-    await this.#closeWriter();
-    // The stream so far cannot be marked final when it closes; a whole one under the same segment replaces it.
-    await this.#sendWhole(itemId, text, true, undefined);
+    if (!switches.transcription) return;
+    const { itemId: shownId, text: shown } = this.#shown;
+    if (!isFinal && itemId === shownId && text.length <= shown.length) return;
+    this.#shown = { itemId, text };
+    texts.push(() => this.#sendWhole(itemId, text, isFinal, undefined), `agent_${itemId}`);
   }
 
   async #sendWhole(segment: string, text: string, isFinal: boolean, identity: string | undefined): Promise<void> {
@@ -100,16 +79,5 @@ export class RoomTranscripts {
   #trackSid(identity: string | undefined): string | undefined {
     const { agent, user } = this.#connection.trackSids;
     return identity === undefined ? agent : user;
-  }
-
-  async #closeWriter(): Promise<void> {
-    const writer = this.#speech?.writer;
-    this.#speech = null;
-    await writer?.close();
-  }
-
-  async #finish(): Promise<void> {
-    await this.#connection.texts.whenIdle();
-    await this.#closeWriter();
   }
 }

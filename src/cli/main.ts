@@ -6,7 +6,7 @@ import { AgentError, textOf } from '../errors.ts';
 import { helpOf, nearest, parseArguments } from './arguments.ts';
 import { DEMO_COMMAND, demoCommand } from './demo-command.ts';
 import { MODELS_ACTIONS, MODELS_COMMANDS, modelsCommand } from './models-command.ts';
-import type { CommandIo } from './terminal-io.ts';
+import type { CommandIo, WorkerOrder } from './terminal-io.ts';
 
 const OVERVIEW = `Voice agents under supervision.
 
@@ -15,6 +15,7 @@ Usage: livekitex-agent COMMAND [OPTIONS]
 Commands:
   demo            ${DEMO_COMMAND.summary.split('\n')[0]}
   start           Runs a worker that LiveKit dispatches calls to.
+  dev             The same while its code is written: every change is taken over.
   models pull     ${MODELS_COMMANDS.pull.summary}
   models list     ${MODELS_COMMANDS.list.summary}
   models verify   Checks the speech models against their checksums.
@@ -48,10 +49,21 @@ async function run(argv: readonly string[], io: CommandIo): Promise<number> {
       io.stdout.write(helpOf(START_COMMAND, 'livekitex-agent start FILE [OPTIONS]'));
       return 0;
     }
+    case 'dev': {
+      const { DEV_COMMAND, devCommand } = await import('./dev-command.ts');
+      if (!wantsHelp(rest)) return devCommand(rest, io);
+      io.stdout.write(helpOf(DEV_COMMAND, 'livekitex-agent dev FILE [OPTIONS]'));
+      return 0;
+    }
     case 'models':
       return models(rest, io);
     default:
-      throw unknown('command', command, ['demo', 'start', 'models', '--help', '--version'], 'livekitex-agent --help');
+      throw unknown(
+        'command',
+        command,
+        ['demo', 'start', 'dev', 'models', '--help', '--version'],
+        'livekitex-agent --help',
+      );
   }
 }
 
@@ -117,12 +129,32 @@ function ctrlC(): Pick<CommandIo, 'signal'> & Required<Pick<CommandIo, 'onSecond
   return { signal: controller.signal, onSecondSignal };
 }
 
+const ORDERS: readonly unknown[] = ['drain', 'handOver', 'stop'] satisfies WorkerOrder[];
+
+/** To the process that started this one, when it opened a channel: `dev` does. */
+function channel(): Pick<CommandIo, 'tell' | 'onOrder'> {
+  if (process.send === undefined) return {};
+  return {
+    tell: (news) => {
+      if (process.connected) process.send?.(news, () => {});
+    },
+    onOrder: (listener) => {
+      process.on('message', (order) => {
+        if (ORDERS.includes(order)) listener(order as WorkerOrder); // just checked
+      });
+      // Nobody is left who could end this process.
+      process.on('disconnect', () => listener('stop'));
+      process.channel?.unref();
+    },
+  };
+}
+
 // A reader that went away (`| head`) is no reason to crash: what is left to say is said to nobody.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const { stdout, stderr, env } = process;
 try {
-  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, ...ctrlC() });
+  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, ...ctrlC(), ...channel() });
 } catch (error) {
   const code = error instanceof AgentError ? error.code : 'ERROR';
   stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);

@@ -1,22 +1,10 @@
 import { spawn } from 'node:child_process';
 import { JobStatus } from '@livekit/protocol';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startCommand } from '../../src/cli/start-command.ts';
-import { AgentEndpoint } from '../worker/agent-endpoint.ts';
+import { eventually, IDLE_WORKER as FILE, MAIN, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
 
-const SECRET = 'a-secret-of-more-than-thirty-two-chars';
-const FILE = new URL('fixtures/idle-worker.ts', import.meta.url).pathname;
-const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-let endpoint: AgentEndpoint;
-let url: string;
-
-beforeEach(async () => {
-  endpoint = new AgentEndpoint(SECRET);
-  url = await endpoint.listen();
-});
-afterEach(() => endpoint.close());
-
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
+const server = useEndpoint();
 
 function startIt(argv: readonly string[], env: Record<string, string> = {}) {
   const abort = new AbortController();
@@ -28,7 +16,7 @@ function startIt(argv: readonly string[], env: Record<string, string> = {}) {
   const code = startCommand(argv, {
     stdout: { write },
     stderr: { write },
-    env: { LIVEKIT_URL: url, LIVEKIT_API_KEY: 'devkey', LIVEKIT_API_SECRET: SECRET, ...env },
+    env: { ...server.env, ...env },
     signal: abort.signal,
     onSecondSignal: (listener) => seconds.push(listener),
   });
@@ -70,26 +58,26 @@ describe('exit codes', () => {
 
 test('the first signal drains, the second ends the jobs', async () => {
   const run = startIt([FILE, '--health-port', '0']);
-  await eventually(() => expect(endpoint.sides[0]?.loads.length).toBeGreaterThan(0));
-  endpoint.side.offer('AJ_1');
-  await eventually(() => expect(endpoint.side.statuses).toHaveLength(1));
+  await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
+  server.side.offer('AJ_1');
+  await eventually(() => expect(server.side.statuses).toHaveLength(1));
   run.signal();
-  endpoint.side.offer('AJ_2');
-  await eventually(() => expect(endpoint.side.answers.at(-1)).toMatchObject({ jobId: 'AJ_2', available: false }));
+  server.side.offer('AJ_2');
+  await eventually(() => expect(server.side.answers.at(-1)).toMatchObject({ jobId: 'AJ_2', available: false }));
   run.second();
   expect(await run.code).toBe(0);
-  await eventually(() => expect(endpoint.side.statuses.at(-1)?.status).toBe(JobStatus.JS_SUCCESS));
+  await eventually(() => expect(server.side.statuses.at(-1)?.status).toBe(JobStatus.JS_SUCCESS));
   const health = /http:\/\/127\.0\.0\.1:\d+/.exec(run.out())?.[0] ?? '';
   await expect(fetch(`${health}/live`)).rejects.toThrow();
   expect(run.out()).not.toContain(SECRET);
 });
 
 test('the process drains on SIGTERM and exits with 0', async () => {
-  const env = { ...process.env, LIVEKIT_URL: url, LIVEKIT_API_KEY: 'devkey', LIVEKIT_API_SECRET: SECRET };
+  const env = { ...process.env, ...server.env };
   const child = spawn(process.execPath, [MAIN, 'start', FILE, '--health-port', '0'], { env, stdio: 'ignore' });
   try {
     const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-    await eventually(() => expect(endpoint.sides[0]?.loads.length).toBeGreaterThan(0));
+    await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
     child.kill('SIGTERM');
     expect(await exited).toBe(0);
   } finally {

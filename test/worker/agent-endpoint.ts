@@ -19,7 +19,20 @@ export class AgentEndpoint {
   readonly sides: ServerSide[] = [];
   readonly upgrades: IncomingMessage[] = [];
   readonly #secret: string;
-  readonly #http = createServer((_request, response) => response.writeHead(404).end());
+  /** What was asked of the API; everything is answered with nothing. */
+  readonly calls: { readonly path: string; readonly body: unknown }[] = [];
+  readonly #http = createServer((request, response) => {
+    const path = request.url ?? '';
+    if (!path.startsWith('/twirp/')) return void response.writeHead(404).end();
+    let text = '';
+    request.on('data', (data) => {
+      text += data;
+    });
+    request.on('end', () => {
+      this.calls.push({ path, body: JSON.parse(text) });
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
   readonly #ws = new WebSocketServer({ noServer: true });
   readonly #sockets: WebSocket[] = [];
   readonly #tcp = new Set<Socket>();

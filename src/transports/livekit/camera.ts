@@ -52,6 +52,14 @@ export function watchVideo({
 
   const watch = (source: ImageSource, publication: RtcPublication, track: RtcTrack) => {
     encoder ??= openEncoder();
+    let isForgotten = false;
+    /** Asked for every frame: what was turned off is forgotten with the next one, and not looked at until it is on again. */
+    const isShown = () => {
+      const isOn = connection.switches.videoInput;
+      if (!isOn && !isForgotten) video.onGone(source);
+      isForgotten = !isOn;
+      return isOn && publication.muted !== true;
+    };
     const stop = readVideo({
       rtc,
       track,
@@ -59,7 +67,7 @@ export function watchVideo({
       rate,
       video,
       encoder,
-      isShown: () => publication.muted !== true,
+      isShown,
       onError: (error: AgentError) => connection.problem(source, error),
     });
     watched.set(source, { publication, track, stop });

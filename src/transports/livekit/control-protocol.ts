@@ -28,6 +28,7 @@ const BODIES = {
   sendText: fields({ text }),
   updateIo: fields({
     audioInput: trueOrFalse().optional(),
+    videoInput: trueOrFalse().optional(),
     audioOutput: trueOrFalse().optional(),
     transcription: trueOrFalse().optional(),
   }),

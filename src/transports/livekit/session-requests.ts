@@ -98,6 +98,7 @@ function updateIo(
 ): ResponseInit {
   if (output?.videoEnabled === true) throw notSupported('output.videoEnabled');
   if (input?.audioEnabled !== undefined) switches.audioInput = input.audioEnabled;
+  if (input?.videoEnabled !== undefined) switches.videoInput = input.videoEnabled;
   if (output?.audioEnabled !== undefined) switches.audioOutput = output.audioEnabled;
   if (output?.transcriptionEnabled !== undefined) switches.transcription = output.transcriptionEnabled;
   return { case: 'updateIo', value: {} };

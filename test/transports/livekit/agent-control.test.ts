@@ -111,7 +111,7 @@ describe('a request of the user', () => {
         state: 'toolExecution',
         agentState: 'thinking',
         userState: 'away',
-        io: { audioInput: true, audioOutput: true, transcription: true },
+        io: { audioInput: true, videoInput: true, audioOutput: true, transcription: true },
       },
     });
   });
@@ -142,9 +142,16 @@ describe('a request of the user', () => {
   test('can turn microphone, voice and transcripts off and on again', async () => {
     const { ask, transport } = await start();
     await ask({ type: 'updateIo', audioInput: false, transcription: false });
-    expect(transport.switches).toEqual({ audioInput: false, audioOutput: true, transcription: false });
-    const [answer] = await ask({ type: 'updateIo', id: 1, audioInput: true });
-    expect(answer?.result).toEqual({ io: { audioInput: true, audioOutput: true, transcription: false } });
+    expect(transport.switches).toEqual({
+      audioInput: false,
+      videoInput: true,
+      audioOutput: true,
+      transcription: false,
+    });
+    const [answer] = await ask({ type: 'updateIo', id: 1, audioInput: true, videoInput: false });
+    expect(answer?.result).toEqual({
+      io: { audioInput: true, videoInput: false, audioOutput: true, transcription: false },
+    });
   });
 
   test.each([

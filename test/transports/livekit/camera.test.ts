@@ -268,6 +268,19 @@ describe('what was seen is forgotten', () => {
     expect([gone, values()]).toEqual([['camera'], [1, 3]]);
   });
 
+  test('when video is turned off for the call, and nothing of it is taken until it is on again', async () => {
+    const { clock, connection, show, push, gone, values } = await start();
+    show('TR_cam');
+    await push(frameOf(1));
+    connection.switches.videoInput = false;
+    await clock.advance(1_000);
+    await push(frameOf(2));
+    await push(frameOf(3));
+    connection.switches.videoInput = true;
+    await push(frameOf(4));
+    expect([gone, values()]).toEqual([['camera'], [1, 4]]);
+  });
+
   test('when it is muted while a frame is being encoded', async () => {
     const { world, show, push, values, encoder, user } = await start();
     let release = () => {};

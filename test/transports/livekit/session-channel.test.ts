@@ -354,9 +354,22 @@ describe('a request of the user', () => {
     const { ask, transport } = await start();
     expect(await ask({ case: 'updateIo', value: { input: { audioEnabled: false } } })).toMatchObject({ updateIo: {} });
     await ask({ case: 'updateIo', value: { output: { transcriptionEnabled: false } } });
-    expect(transport.switches).toEqual({ audioInput: false, audioOutput: true, transcription: false });
-    await ask({ case: 'updateIo', value: { input: { audioEnabled: true }, output: { audioEnabled: false } } });
-    expect(transport.switches).toEqual({ audioInput: true, audioOutput: false, transcription: false });
+    expect(transport.switches).toEqual({
+      audioInput: false,
+      videoInput: true,
+      audioOutput: true,
+      transcription: false,
+    });
+    await ask({
+      case: 'updateIo',
+      value: { input: { audioEnabled: true, videoEnabled: false }, output: { audioEnabled: false } },
+    });
+    expect(transport.switches).toEqual({
+      audioInput: true,
+      videoInput: false,
+      audioOutput: false,
+      transcription: false,
+    });
     expect((await ask({ case: 'updateIo', value: { output: { videoEnabled: true } } }))?.error).toMatch(/videoEnabled/);
   });
 

@@ -116,6 +116,11 @@ export class RoomConnection implements TransportConnection {
     return this.#user;
   }
 
+  /** Does the user call by telephone, where nobody reads messages? */
+  get isTelephone(): boolean {
+    return this.#user?.kind === this.#rtc.ParticipantKind.SIP;
+  }
+
   /** Track of the user's microphone, and of the agent's voice. Changes when the room is joined anew. */
   get trackSids(): { readonly user: string | undefined; readonly agent: string | undefined } {
     return { user: this.#userMicrophone()?.sid, agent: this.#publication?.sid };
@@ -140,6 +145,7 @@ export class RoomConnection implements TransportConnection {
   linkTo(identity: string | undefined): void {
     this.#identity = identity;
     if (identity === this.#user?.identity || (identity === undefined && this.#user !== null)) return;
+    this.#preConnect?.clear();
     this.#stopHearing();
     this.#unsubscribe();
     this.#user = null;

@@ -69,7 +69,7 @@ export function attachSessionChannel(
   let open = 0;
 
   const tell = (event: EventInit, key: string | null) => {
-    if (stay === null || stay.connection.user === null) return;
+    if (stay === null || stay.connection.user === null || stay.connection.isTelephone) return;
     const createdAt = timestampOf(stay.connection.clock.wallNow());
     send(stay, (codec) => codec.encode({ case: 'event', value: { createdAt, event } }), key);
   };

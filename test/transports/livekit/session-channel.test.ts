@@ -10,7 +10,7 @@ import {
   type SessionChannelOptions,
 } from '../../../src/transports/livekit/index.ts';
 import { loadSessionCodec } from '../../../src/transports/livekit/session-protocol.ts';
-import { FakeParticipant, FakeRtcWorld, WHY } from './fake-rtc.ts';
+import { FakeParticipant, FakeRtcWorld, KIND, WHY } from './fake-rtc.ts';
 import { ObservedFake } from './observed-session.ts';
 
 const TOPIC = 'lk.agent.session';
@@ -242,6 +242,16 @@ describe('events', () => {
       { error: { message: 'stt: A speech or language provider failed.' } },
       { error: { message: 'x: something failed' } },
     ]);
+  });
+
+  test('are not told to a telephone, which cannot read them', async () => {
+    const { world, transport, session, settle, streams } = await start();
+    world.room.enter(new FakeParticipant('phone', KIND.SIP));
+    transport.linkTo('phone');
+    expect(transport.connection?.user?.identity).toBe('phone');
+    session.enter('idle');
+    await settle();
+    expect(streams()).toEqual([]);
   });
 
   test('are told to nobody while nobody is there', async () => {

@@ -1,7 +1,7 @@
 // `livekitex-agent start`: runs the worker that a module exports until it is told to stop.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { realClock } from '../clock.ts';
+import { realClock, sleep } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { randomIds } from '../ids.ts';
 import { globalTools } from '../tools/index.ts';
@@ -17,9 +17,12 @@ import {
   WorkerManager,
 } from '../worker/index.ts';
 import { type Arguments, type CommandSpec, parseArguments } from './arguments.ts';
-import type { CommandIo } from './terminal-io.ts';
+import { prettyLine } from './pretty-line.ts';
+import { styleOf } from './style.ts';
+import type { CommandIo, WorkerOrder } from './terminal-io.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const FORMATS = ['json', 'pretty'] as const;
 /** About half a minute at full jitter: long enough for a server that starts beside the worker. */
 const DEFAULT_ATTEMPTS = 10;
 
@@ -33,7 +36,9 @@ export const START_COMMAND: CommandSpec = {
     { name: '--health-port', value: 'PORT', help: 'Its port; 0 takes a free one. Default 8081.' },
     { name: '--in-process', help: 'Runs the jobs in this process instead of a pool of host processes.' },
     { name: '--no-health', help: 'Runs without a health server.' },
+    { name: '--ignore-load', help: 'Takes calls also when the processor of the machine is in full use.' },
     { name: '--log-level', value: 'LEVEL', choices: LEVELS, help: 'Log lines on stderr. Default info.' },
+    { name: '--log-format', value: 'FORMAT', choices: FORMATS, help: 'For machines or for people. Default json.' },
   ],
   notes: [
     'Key and secret come from LIVEKIT_API_KEY and LIVEKIT_API_SECRET; LIVEKITEX_AGENT_HEALTH_TOKEN protects the health\nserver. The first signal drains: no new jobs, running ones go on to their end. The second ends them, with their\nshutdown callbacks; a third ends the process.',
@@ -54,6 +59,7 @@ export async function startCommand(argv: readonly string[], io: CommandIo): Prom
     return await start(argv, io);
   } catch (error) {
     const code = error instanceof AgentError ? error.code : 'ERROR';
+    if (isFault(error)) io.tell?.({ type: 'fault' });
     io.stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);
     return exitCodeOf(code);
   }
@@ -67,7 +73,10 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     });
   const options = parseArguments(START_COMMAND, rest);
   const level = LEVELS.find((each) => each === options.value('--log-level')) ?? 'info';
-  const logger = pinoLogger({ level, write: (line) => io.stderr.write(line) });
+  const style = styleOf(io.stderr, io.env);
+  const isPretty = options.value('--log-format') === 'pretty';
+  const write = (line: string) => io.stderr.write(isPretty ? prettyLine(line, style) : line);
+  const logger = pinoLogger({ level, write });
   const url = options.value('--url');
   const attempts = numberOf(options, '--attempts', DEFAULT_ATTEMPTS);
   const path = resolve(file);
@@ -79,6 +88,7 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     env: io.env,
     logger,
     initialAttempts: attempts === 0 ? null : attempts,
+    ...(options.has('--ignore-load') && { cpu: () => 0 }),
   });
   const token = io.env.LIVEKITEX_AGENT_HEALTH_TOKEN;
   const health = options.has('--no-health')
@@ -92,21 +102,50 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
         logger,
       });
   const drain = () => void manager.drain();
+  const obey: Readonly<Record<WorkerOrder, () => unknown>> = {
+    drain,
+    handOver: () => manager.handOver(),
+    stop: () => manager.stop(),
+  };
+  const over = new AbortController();
   try {
     await health?.start();
     io.signal.addEventListener('abort', drain, { once: true });
     io.onSecondSignal?.(() => void manager.stop());
+    io.onOrder?.((order) => void obey[order]());
     if (io.signal.aborted) return 0;
     await manager.start();
+    if (io.tell !== undefined) void tellWhenReady(manager, io.tell, over.signal);
     await manager.stopped();
     return 0;
   } finally {
+    over.abort();
     io.signal.removeEventListener('abort', drain);
     await manager.stop();
     await health?.close();
     // Rooms that were joined in this process keep it alive otherwise.
     await disposeLivekit();
   }
+}
+
+const LOOK_EVERY_MS = 50;
+
+async function tellWhenReady(manager: WorkerManager, tell: NonNullable<CommandIo['tell']>, over: AbortSignal) {
+  while (!over.aborted) {
+    const { state } = manager.status;
+    if (state === 'available' || state === 'full') {
+      tell({ type: 'ready' });
+      return;
+    }
+    await sleep(realClock, LOOK_EVERY_MS, over);
+  }
+}
+
+/** The module of the worker, or what it does before the first call. */
+function isFault(error: unknown): boolean {
+  if (!(error instanceof AgentError)) return false;
+  const { code, field } = error;
+  return code === 'ERR_WORKER' || field === 'prewarmTimeoutMs' || (code === 'ERR_OPTION' && field === 'FILE');
 }
 
 function poolFor(worker: WorkerDefinition, file: string, level: string, logger: Logger): HostPool {

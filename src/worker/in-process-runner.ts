@@ -7,6 +7,7 @@ import type { WorkerDefinition } from './define-worker.ts';
 import { EntryRun } from './job-run.ts';
 import type { Logger } from './logger.ts';
 import type { AssignedJob, JobRun, JobRunner, RunningSession, RunReport } from './runner.ts';
+import { idsOf } from './worker-scope.ts';
 
 export interface InProcessRunnerOptions {
   readonly definition: WorkerDefinition;
@@ -18,6 +19,7 @@ export interface InProcessRunnerOptions {
 export class InProcessRunner implements JobRunner {
   readonly hosts = [];
   readonly #options: InProcessRunnerOptions;
+  readonly #runs = new Map<EntryRun, AssignedJob>();
   readonly #processData = new Map<string, unknown>();
   #runtime: Runtime | null = null;
 
@@ -64,24 +66,42 @@ export class InProcessRunner implements JobRunner {
 
   start(job: AssignedJob, report: (report: RunReport) => void): JobRun {
     const { definition, clock, logger } = this.#options;
-    const { info, identity } = job;
-    const run = new EntryRun({
+    const run: EntryRun = new EntryRun({
       job,
       entry: definition.entry,
       clock,
-      logger: logger.child({ jobId: info.id, room: info.roomName, identity }),
+      logger: logger.child(idsOf(job)),
       runtime: this.runtime,
       processData: this.#processData,
       shutdownTimeoutMs: definition.shutdownTimeoutMs,
-      report,
+      report: (said) => {
+        if (said.type === 'job.ended') this.#runs.delete(run);
+        report(said);
+      },
     });
+    this.#runs.set(run, job);
     run.start();
-    return run;
+    return {
+      stop: (reason) => run.stop(reason),
+      kill: () => {
+        this.#runs.delete(run);
+        run.kill();
+      },
+      presence: () => run.presence(),
+    };
   }
 
   sessions(): readonly RunningSession[] {
+    const owners = new Map(
+      [...this.#runs].flatMap(([run, { info }]) =>
+        run.sessions.map(({ sessionId, participant }) => [sessionId, { info, participant }] as const),
+      ),
+    );
     return (this.#runtime?.sessions ?? []).map(({ sessionId, agent, state, usage }) => ({
       sessionId,
+      jobId: owners.get(sessionId)?.info.id ?? null,
+      roomName: owners.get(sessionId)?.info.roomName ?? null,
+      participant: owners.get(sessionId)?.participant ?? null,
       agentId: agent.agentId,
       state,
       ...usage,

@@ -34,6 +34,7 @@ export type {
   HostStatus,
   JobRun,
   JobRunner,
+  LagReading,
   Presence,
   RunningSession,
   RunReport,

@@ -222,6 +222,14 @@ export class JobContext {
     return session;
   }
 
+  /** The sessions that run, each with the identity of whom it talks to in the room. */
+  get sessions(): readonly { readonly sessionId: string; readonly participant: string | null }[] {
+    return [...this.#sessions].map(([{ sessionId }, transport]) => ({
+      sessionId,
+      participant: transport?.connection?.user?.identity ?? null,
+    }));
+  }
+
   /**
    * Joins the room without a session, so that participants and tones are known before there is one. Stays until the job or
    * the room ends. Idempotent. @throws AgentError `ERR_TRANSPORT`

@@ -77,6 +77,11 @@ export class EntryRun implements JobRun {
     this.#abort.abort(new DOMException('killed', 'AbortError'));
   }
 
+  /** The sessions of the job, each with the identity of whom it talks to. */
+  get sessions(): readonly { readonly sessionId: string; readonly participant: string | null }[] {
+    return this.#context.sessions;
+  }
+
   presence() {
     return this.#context.presence;
   }

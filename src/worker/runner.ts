@@ -45,11 +45,23 @@ export interface JobRun {
 /** A session as monitoring sees it: no words of it. */
 export interface RunningSession {
   readonly sessionId: string;
+  /** Null when no job started it. */
+  readonly jobId: string | null;
+  readonly roomName: string | null;
+  /** Identity of whom it talks to in the room; null while there is nobody. */
+  readonly participant: string | null;
   readonly agentId: string;
   readonly state: string;
   readonly modelCalls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+}
+
+/** How late the event loop of a process was, in milliseconds. */
+export interface LagReading {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 /** A host process as monitoring sees it. */
@@ -59,6 +71,8 @@ export interface HostStatus {
   readonly state: string;
   readonly jobs: number;
   readonly rssBytes: number;
+  /** Of the 2.5 s before its last beat; null before the first. */
+  readonly loopLag: LagReading | null;
 }
 
 export interface JobRunner {

@@ -73,6 +73,8 @@ export interface JobStatus {
   readonly jobId: string;
   readonly roomName: string;
   readonly identity: string;
+  /** Whom the job is for; null for jobs of a room. */
+  readonly participant: string | null;
   readonly state: string;
   readonly ageMs: number;
 }
@@ -206,6 +208,7 @@ export class WorkerManager {
         jobId: job.info.id,
         roomName: job.info.roomName,
         identity: job.identity,
+        participant: job.info.participant?.identity ?? null,
         state: stateName(job.actor?.getSnapshot().value),
         ageMs: Math.round(clock.now() - job.offeredAtMs),
       })),

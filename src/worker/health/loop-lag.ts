@@ -1,11 +1,6 @@
 // How late the event loop of this process is: the one number that shows that a process does too much.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-
-export interface LagReading {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
+import type { LagReading } from '../runner.ts';
 
 const RESOLUTION_MS = 10;
 

@@ -1,5 +1,6 @@
 // What Prometheus reads: the process as prom-client measures it, and the worker as it is at the moment of the scrape.
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { HostStatus } from '../runner.ts';
 import type { WorkerState } from '../worker-manager.ts';
 import type { HealthSource } from './health-server.ts';
 
@@ -42,6 +43,46 @@ export function workerMetrics(source: HealthSource): Registry {
   gauge('jobs', 'Jobs that hold a slot.', () => source.status.jobs.length);
   gauge('jobs_max', 'Jobs this worker takes at most.', () => source.status.maxJobs);
   gauge('sessions', 'Running sessions.', () => source.sessions.length);
+  new Gauge({
+    name: `${PREFIX}job_info`,
+    help: 'One for each job that holds a slot: the ids that its log lines carry.',
+    labelNames: ['job', 'room', 'participant', 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { jobId: job, roomName: room, participant, state } of source.status.jobs)
+        this.set({ job, room, participant: participant ?? '', state }, 1);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}session_info`,
+    help: 'One for each running session; host processes tell theirs every 2.5 s.',
+    labelNames: ['session', 'job', 'room', 'participant', 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { sessionId: session, jobId, roomName, participant, state } of source.sessions)
+        this.set({ session, job: jobId ?? '', room: roomName ?? '', participant: participant ?? '', state }, 1);
+    },
+  });
+  const ofHosts = (name: string, help: string, read: (host: HostStatus) => number) =>
+    new Gauge({
+      name: `${PREFIX}host_${name}`,
+      help,
+      labelNames: ['host', 'state'],
+      registers,
+      collect() {
+        this.reset();
+        for (const host of source.status.hosts) this.set({ host: host.hostId, state: host.state }, read(host));
+      },
+    });
+  ofHosts('jobs', 'Jobs in this host process.', ({ jobs }) => jobs);
+  ofHosts('memory_bytes', 'Resident memory of this host process.', ({ rssBytes }) => rssBytes);
+  ofHosts(
+    'loop_lag_p99_seconds',
+    'How late the event loop of this host process was in the last 2.5 s.',
+    ({ loopLag }) => (loopLag?.p99Ms ?? 0) / 1_000,
+  );
   new Counter({
     name: `${PREFIX}jobs_total`,
     help: 'Jobs that ended, by outcome.',

@@ -6,6 +6,7 @@ import { randomIds } from '../../ids.ts';
 import { disposeLivekit } from '../../transports/livekit/index.ts';
 import { loadRtc } from '../../transports/livekit/rtc.ts';
 import { isWorker } from '../define-worker.ts';
+import { LoopLag } from '../health/loop-lag.ts';
 import { serverApi } from '../http-server-api.ts';
 import { InProcessRunner } from '../in-process-runner.ts';
 import { pinoLogger } from '../logger.ts';
@@ -104,8 +105,11 @@ try {
         return;
     }
   });
+  const lag = new LoopLag();
+  lag.start();
   const beat = () => {
-    say({ type: 'beat', rssBytes: process.memoryUsage.rss(), sessions: runner.sessions() });
+    say({ type: 'beat', rssBytes: process.memoryUsage.rss(), loopLag: lag.read(), sessions: runner.sessions() });
+    lag.reset();
     realClock.setTimeout(beat, BEAT_EVERY_MS);
   };
   say({ type: 'ready' });

@@ -1,5 +1,5 @@
 // Contract: one host process as the pool sees it, and what goes back and forth.
-import type { AssignedJob, RunningSession, RunReport } from '../runner.ts';
+import type { AssignedJob, LagReading, RunningSession, RunReport } from '../runner.ts';
 
 export type ToHost =
   | { readonly type: 'start'; readonly job: AssignedJob }
@@ -12,7 +12,12 @@ export type FromHost =
   | { readonly type: 'ready' }
   /** It cannot serve: its module does not load, or prewarming failed. It ends by itself. */
   | { readonly type: 'failed'; readonly error: string }
-  | { readonly type: 'beat'; readonly rssBytes: number; readonly sessions: readonly RunningSession[] }
+  | {
+      readonly type: 'beat';
+      readonly rssBytes: number;
+      readonly loopLag: LagReading;
+      readonly sessions: readonly RunningSession[];
+    }
   | { readonly type: 'report'; readonly jobId: string; readonly report: RunReport };
 
 export interface HostLink {

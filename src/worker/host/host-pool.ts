@@ -7,7 +7,16 @@ import { type HostDeath, hostMachine } from '../../machines/host.machine.ts';
 import { parseOptions } from '../../options.ts';
 import { dynamicSupervisor, monitor, shutdown, startChildNow, startRoot } from '../../supervisor/index.ts';
 import type { Logger } from '../logger.ts';
-import type { AssignedJob, HostStatus, JobRun, JobRunner, Presence, RunningSession, RunReport } from '../runner.ts';
+import type {
+  AssignedJob,
+  HostStatus,
+  JobRun,
+  JobRunner,
+  LagReading,
+  Presence,
+  RunningSession,
+  RunReport,
+} from '../runner.ts';
 import type { ForkHost, FromHost, HostLink } from './host-link.ts';
 import { type HostOptions, hostOptions } from './host-options.ts';
 
@@ -41,6 +50,7 @@ interface Host {
   isRecycling: boolean;
   hasWarned: boolean;
   rssBytes: number;
+  loopLag: LagReading | null;
   sessions: readonly RunningSession[];
   failure: string | null;
 }
@@ -123,6 +133,7 @@ export class HostPool implements JobRunner {
       state: stateOf(host),
       jobs: host.jobs.size,
       rssBytes: host.rssBytes,
+      loopLag: host.loopLag,
     }));
   }
 
@@ -219,6 +230,7 @@ export class HostPool implements JobRunner {
       isRecycling: false,
       hasWarned: false,
       rssBytes: 0,
+      loopLag: null,
       sessions: [],
       failure: null,
     };
@@ -265,6 +277,7 @@ export class HostPool implements JobRunner {
         return;
       case 'beat':
         host.rssBytes = message.rssBytes;
+        host.loopLag = message.loopLag;
         host.sessions = message.sessions;
         tell(host, { type: 'host.beat' });
         this.#checkMemory(host);

@@ -15,15 +15,43 @@ const sourceIn = (state: WorkerState) => ({
     agentName: 'a',
     state,
     registrations: [{ kind: 'room' as const, state, workerId: 'AW_1', registrations: 3 }],
-    jobs: [{ jobId: 'AJ_1', roomName: 'lobby', identity: 'agent-AJ_1', state: 'running', ageMs: 5 }],
-    hosts: [{ hostId: 'host_1', pid: 7, state: 'ready', jobs: 1, rssBytes: 1_000 }],
+    jobs: [
+      {
+        jobId: 'AJ_1',
+        roomName: 'lobby',
+        identity: 'agent-AJ_1',
+        participant: null,
+        state: 'running',
+        ageMs: 5,
+      },
+    ],
+    hosts: [
+      {
+        hostId: 'host_1',
+        pid: 7,
+        state: 'ready',
+        jobs: 1,
+        rssBytes: 1_000,
+        loopLag: { p50Ms: 1, p99Ms: 20, maxMs: 30 },
+      },
+    ],
     maxJobs: 10,
     load: 0.1,
     totals: { succeeded: 7, failed: 1, refused: 2, expired: 0 },
     reconciler: { state: 'resting' as const, redispatched: 4, givenUp: 1 },
   },
   sessions: [
-    { sessionId: 'sess_1', agentId: 'agent_1', state: 'idle', modelCalls: 1, inputTokens: 2, outputTokens: 3 },
+    {
+      sessionId: 'sess_1',
+      jobId: 'AJ_1',
+      roomName: 'lobby',
+      participant: 'ada',
+      agentId: 'agent_1',
+      state: 'idle',
+      modelCalls: 1,
+      inputTokens: 2,
+      outputTokens: 3,
+    },
   ],
 });
 
@@ -87,6 +115,10 @@ describe('addresses', () => {
     expect(text).toContain('livekitex_agent_worker_state{state="available"} 1');
     expect(text).toContain('livekitex_agent_worker_state{state="full"} 0');
     expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
+    expect(text).toContain('livekitex_agent_host_loop_lag_p99_seconds{host="host_1",state="ready"} 0.02');
+    const job = 'job="AJ_1",room="lobby"';
+    expect(text).toContain(`livekitex_agent_job_info{${job},participant="",state="running"} 1`);
+    expect(text).toContain(`livekitex_agent_session_info{session="sess_1",${job},participant="ada",state="idle"} 1`);
   });
 
   test.each(['POST', 'PUT', 'DELETE'])('%s is not allowed', async (method) => {

@@ -58,7 +58,12 @@ function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: b
   const jobsOf = (host: FakeHost | undefined) =>
     host?.said.flatMap((message) => (message.type === 'start' ? [message.job.info.id] : []));
   const beat = (host: FakeHost | undefined, rssMb = 100) =>
-    host?.onMessage({ type: 'beat', rssBytes: rssMb * 1_048_576, sessions: [] });
+    host?.onMessage({
+      type: 'beat',
+      rssBytes: rssMb * 1_048_576,
+      loopLag: { p50Ms: 0, p99Ms: 0, maxMs: 0 },
+      sessions: [],
+    });
   const ended = (host: FakeHost | undefined, jobId: string) =>
     host?.onMessage({ type: 'report', jobId, report: { type: 'job.ended', error: null, callbacks: [] } });
   const open = async () => {

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { agentControl, sessionChannel } from './channels.ts';
 import type { Mutant, MutantTable } from './mutant.ts';
 import { room } from './room.ts';
 import { supervisor } from './supervisor.ts';
 import { worker } from './worker.ts';
 
-const TABLES: readonly MutantTable[] = [supervisor, room, worker];
+const TABLES: readonly MutantTable[] = [supervisor, room, agentControl, sessionChannel, worker];
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -36,6 +36,8 @@ export interface InputLinkOptions {
   readonly events: InputLinkEvents;
   /** After this much of one utterance its end is forced and the next one begins; nothing is dropped. Default 60 000. */
   readonly longestUtteranceMs?: number;
+  /** Voice after which the detector says `sustained`; what follows a cut is measured by it too. Default 500. */
+  readonly sustainedAfterMs?: number;
 }
 
 /** A source that sends nothing for this long, in mid-speech, is taken to be silent. */
@@ -76,6 +78,7 @@ export class InputLink {
   readonly #clock: Clock;
   readonly #events: InputLinkEvents;
   readonly #longestSamples: number;
+  readonly #sustainedSamples: number;
   readonly #tape = new Tape();
   #converter = new FrameConverter();
   #sourceEpoch = 0;
@@ -94,6 +97,8 @@ export class InputLink {
   #freeFromSample = 0;
   /** The detector said so for the voice that is going on. */
   #isSustained = false;
+  /** It was cut by the host: the utterance that goes on is sustained when it has reached this sample. */
+  #sustainedAtSample: number | null = null;
   /** Audio that the detector is not ready for: it came in a burst, or the detector is still being loaded. */
   #backlog: Waiting[] = [];
   #backlogSamples = 0;
@@ -109,6 +114,7 @@ export class InputLink {
     this.#clock = options.clock;
     this.#events = options.events;
     this.#longestSamples = ((options.longestUtteranceMs ?? 60_000) * RATE) / 1000;
+    this.#sustainedSamples = ((options.sustainedAfterMs ?? 500) * RATE) / 1000;
   }
 
   /** Any rate, mono or stereo. A bad frame is refused and counted; it never throws. */
@@ -272,6 +278,7 @@ export class InputLink {
     const open = this.#open();
     if (open !== undefined) this.#stt?.write(frame);
     this.#vad?.write(frame);
+    this.#tellSustained(this.#tape.position);
     if (open !== undefined && this.#tape.position - open.startSample >= this.#longestSamples && !open.isEnded)
       this.#split();
     if (this.#limbo !== null && this.#tape.position - this.#limbo.startSample >= LIMBO_SAMPLES) this.#leaveLimbo();
@@ -317,7 +324,8 @@ export class InputLink {
         return;
       case 'ended': {
         const lastVoiceAtMs = toClock(edge.lastVoiceAtMs);
-        if (this.#limbo !== null && lastVoiceAtMs > this.#limbo.sinceMs) this.#leaveLimbo();
+        if (this.#limbo !== null && lastVoiceAtMs > this.#limbo.sinceMs)
+          this.#leaveLimbo(this.#sampleAt(lastVoiceAtMs));
         this.#dropLimbo();
         this.#isSustained = false;
         this.#end(lastVoiceAtMs);
@@ -337,13 +345,14 @@ export class InputLink {
   }
 
   #begin(startedAtMs: number): void {
-    const startSample = Math.round(((startedAtMs - (this.#originMs ?? startedAtMs)) * RATE) / 1000);
+    const startSample = this.#sampleAt(startedAtMs);
     // A detector that missed audio dates everything too early from then on, and words would be heard twice.
     this.#beginAt(startedAtMs, Math.max(this.#freeFromSample, startSample), 0);
   }
 
   /** @param leadIn samples of the tape's lead-in that are not wanted */
   #beginAt(startedAtMs: number, startSample: number, leadIn: number): void {
+    this.#sustainedAtSample = null;
     const id = this.#events.started(startedAtMs);
     this.#tape.openUtterance(id, startSample + leadIn);
     this.#utterances.push({ id, startSample, isEnded: false });
@@ -386,12 +395,20 @@ export class InputLink {
   }
 
   /** The voice lasts: an utterance from the moment at which the one before was ended. */
-  #leaveLimbo(): void {
+  #leaveLimbo(voiceToSample = this.#tape.position): void {
     const { sinceMs, startSample } = this.#limbo ?? {};
     if (sinceMs === undefined || startSample === undefined) return;
     this.#beginAt(sinceMs, startSample, LEAD_IN_SAMPLES);
     this.#dropLimbo();
-    if (this.#isSustained) this.#events.sustained();
+    // The last syllable behind a push of the button must not interrupt the answer to what was said before it.
+    if (this.#isSustained) this.#sustainedAtSample = startSample + this.#sustainedSamples;
+    this.#tellSustained(voiceToSample);
+  }
+
+  #tellSustained(voiceToSample: number): void {
+    if (this.#sustainedAtSample === null || voiceToSample < this.#sustainedAtSample) return;
+    this.#sustainedAtSample = null;
+    if (this.#open() !== undefined) this.#events.sustained();
   }
 
   #dropLimbo(): void {
@@ -407,6 +424,10 @@ export class InputLink {
   #open(): TapedUtterance | undefined {
     const last = this.#utterances.at(-1);
     return last?.isEnded === false ? last : undefined;
+  }
+
+  #sampleAt(atMs: number): number {
+    return Math.round(((atMs - (this.#originMs ?? atMs)) * RATE) / 1000);
   }
 
   #nowOfTape(): number {

@@ -125,8 +125,9 @@ export class SessionScope extends WithParts {
       now: () => clock.now(),
       wallNow: () => clock.wallNow(),
     });
-    const { longestUtteranceMs, audio, video } = options;
-    this.input = new InputLink({ clock, longestUtteranceMs, events: inputEvents(this) });
+    const { longestUtteranceMs, interruption, audio, video } = options;
+    const sustainedAfterMs = interruption.minDurationMs;
+    this.input = new InputLink({ clock, longestUtteranceMs, sustainedAfterMs, events: inputEvents(this) });
     const events = outputEvents(this);
     this.voice = audio.output ? new OutputLink<TurnKey>(events) : null;
     this.output = this.voice ?? new TextOutput<TurnKey>(events, clock);

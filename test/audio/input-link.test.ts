@@ -247,6 +247,19 @@ describe('after the host ended the utterance', () => {
     expect(stt.span(2)).toEqual([701, 3_700]);
   });
 
+  test('what is left of the voice is sustained only when it is long enough by itself', async () => {
+    const { speak, edge, told } = await forced();
+    edge({ type: 'sustained', atMs: 700 });
+    await speak(800);
+    edge({ type: 'ended', lastVoiceAtMs: 1_190 });
+    expect(told.slice(2)).toEqual(['started 700', 'ended 1190']);
+    const { speak: speakOn, edge: edgeOf, told: toldOn } = await forced();
+    edgeOf({ type: 'sustained', atMs: 700 });
+    await speakOn(800);
+    edgeOf({ type: 'ended', lastVoiceAtMs: 1_210 });
+    expect(toldOn.slice(2)).toEqual(['started 700', 'sustained', 'ended 1210']);
+  });
+
   test('a second end takes what was said meanwhile', async () => {
     const { link, speak, told, stt } = await forced();
     await speak(300);

@@ -153,6 +153,18 @@ test('typed text interrupts at once and is answered', async () => {
   await call.end();
 });
 
+test('a turn that is committed within its last syllable is answered once, and at once', async () => {
+  const call = await greeted({ answers: { Hello: { text: 'Hi.' } } });
+  await call.until(2_420);
+  call.session.commitTurn();
+  await call.until(8_000);
+  expectAt(times(call, 'thinking'), 2_620);
+  expectAt(times(call, 'speaking'), 3_120);
+  expect(history(call)).toEqual(['user: Hello', 'assistant: Hi.']);
+  expect(call.log.some(({ name }) => name === 'interruption')).toBe(false);
+  await call.end();
+});
+
 test('what the user says during a reply can be thrown away, and the reply goes on', async () => {
   const call = await greeted({
     answers: { Hello: { text: 'a long answer' } },

@@ -170,13 +170,19 @@ const noWordIsLost: Rule = (evidence) => {
     isUnheardOut &&
     ((hasNoParts && dueMs > endedAtMs) ||
       startsOver.some(({ atMs }) => atMs >= fromMs && atMs < endedAtMs && atMs + sttDelayMs > endedAtMs));
+  const taken = events(evidence, 'turn_started').filter(({ mode }) => mode === 'reply');
+  // People may speak for long before a turn begins: until then all of it can be cleared, however old it is.
+  const isOpen = ({ dueMs }: (typeof words)[number], untilMs: number) =>
+    !taken.some(({ atMs }) => dueMs <= atMs && atMs <= untilMs);
   const broken: string[] = [];
   // What a session that gave up had not written down yet is gone with it; it says so.
   const savedUntilMs = gaveUp(evidence) ? over - 1_000 : over;
   for (const word of words) {
     const count = said.filter((text) => text === word.word).length;
     if (count > 1) broken.push(`${word.word} is in the history ${count} times`);
-    const isCleared = clearedAtMs.some((atMs) => word.fromMs <= atMs && atMs <= word.dueMs + 6_000);
+    const isCleared = clearedAtMs.some(
+      (atMs) => word.fromMs <= atMs && (atMs <= word.dueMs + 6_000 || isOpen(word, atMs)),
+    );
     // Audio comes in frames of 100 ms; what had not arrived was not said.
     const hasArrived =
       Math.ceil(word.toMs / 100) * 100 + 100 <= over && (word.dueMs <= savedUntilMs || !gaveUp(evidence));

@@ -52,7 +52,7 @@ export async function callTwirp({ connection, clock, fetch }: TwirpOptions, call
     // A server, or a stand-in for fetch, that does not care for the signal must not hold the caller.
     const { status, isOk, text } = await Promise.race([answer, ended.failure]);
     const json = parsed(text);
-    if (!isOk) throw refusal(method, status, json);
+    if (!isOk) throw refusal(service, method, status, json);
     if (json === undefined) throw apiError(method, 'an answer that is no JSON', { retryable: false });
     return json;
   } catch (error) {
@@ -112,9 +112,9 @@ function addressOf(serverUrl: string, service: string, method: string): string {
   return url.href;
 }
 
-function refusal(method: string, status: number, json: unknown): AgentError {
+function refusal(service: string, method: string, status: number, json: unknown): AgentError {
   const { code, msg, meta } = errorOf(json);
-  const text = msg === '' ? `status ${status}` : msg;
+  const text = msg === '' ? `status ${status}` : msg.replace(/^twirp error unknown: /, '');
   const sipStatus = meta.sip_status_code;
   if (typeof sipStatus === 'string' || typeof sipStatus === 'number') {
     const phrase = typeof meta.sip_status === 'string' ? ` ${meta.sip_status}` : '';
@@ -123,11 +123,14 @@ function refusal(method: string, status: number, json: unknown): AgentError {
       `${method}: the telephone network answered ${clean(`${sipStatus}${phrase}`)}`,
     );
   }
-  // The server has no code of its own for this one: it says so as an internal error.
-  if (/sip (is )?not connected/i.test(text)) {
+  // The server has no codes of its own for these: it says so as internal errors.
+  if (/sip (is )?not connected/i.test(text) || (service === 'SIP' && /no response from servers/i.test(text))) {
     return new AgentError('ERR_SIP_UNAVAILABLE', `${method}: ${clean(text)}`, {
       fix: 'Run livekit-sip beside the server; both need the same Redis',
     });
+  }
+  if (/no SIP session/i.test(text)) {
+    return new AgentError('ERR_SIP_CALL', `${method}: the participant is not on the telephone`, { retryable: false });
   }
   if (status === 401 || status === 403 || code === 'unauthenticated' || code === 'permission_denied') {
     return new AgentError('ERR_WORKER_AUTH', `${method}: the LiveKit server refused the key (${status})`, {

@@ -4,9 +4,17 @@ import type { LivekitAccess } from './server.ts';
 
 export function tokenFor(
   { apiKey, apiSecret }: LivekitAccess,
-  { identity, room, agent = false, grant = {}, ttl = '1h' }: TokenOptions,
+  {
+    identity,
+    room,
+    agent = false,
+    kind = agent ? 'agent' : 'standard',
+    attributes = {},
+    grant = {},
+    ttl = '1h',
+  }: TokenOptions,
 ): Promise<string> {
-  const token = new AccessToken(apiKey, apiSecret, { identity, ttl });
+  const token = new AccessToken(apiKey, apiSecret, { identity, ttl, attributes });
   token.addGrant({
     roomJoin: true,
     room,
@@ -17,7 +25,7 @@ export function tokenFor(
     ...(agent && { agent: true }),
     ...grant,
   });
-  if (agent) token.kind = 'agent';
+  token.kind = kind;
   return token.toJwt();
 }
 
@@ -26,6 +34,9 @@ export interface TokenOptions {
   readonly room: string;
   /** Only agents may speak in the name of others. Default false. */
   readonly agent?: boolean;
+  /** What the participant is to the others. Default: by `agent`. */
+  readonly kind?: 'standard' | 'agent' | 'sip' | 'egress';
+  readonly attributes?: Readonly<Record<string, string>>;
   readonly grant?: VideoGrant;
   readonly ttl?: string | number;
 }

@@ -29,8 +29,11 @@ async function speak(durationMs: number, hz: number): Promise<void> {
 
 room.on(RoomEvent.TrackSubscribed, (remote, publication, participant) => {
   tell({ type: 'track', identity: participant.identity, source: publication.source ?? -1 });
+  const { identity } = participant;
   // Only audio is published in these tests.
-  void listen(remote as ConstructorParameters<typeof AudioStream>[0], (sound) => tell({ type: 'sound', ...sound }));
+  void listen(remote as ConstructorParameters<typeof AudioStream>[0], (sound) =>
+    tell({ type: 'sound', identity, ...sound }),
+  );
 });
 room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) =>
   tell({ type: 'attributes', identity, changed }),

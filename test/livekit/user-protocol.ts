@@ -28,7 +28,14 @@ export type UserReport =
   | { readonly type: 'said'; readonly durationMs: number }
   | { readonly type: 'track'; readonly identity: string; readonly source: number }
   /** Sound from the room began or ended; `rms` of full scale 1: of the first 20 ms, and the loudest of all. */
-  | { readonly type: 'sound'; readonly on: boolean; readonly rms: number; readonly atMs: number }
+  | {
+      readonly type: 'sound';
+      readonly on: boolean;
+      readonly rms: number;
+      readonly atMs: number;
+      /** Whose. */
+      readonly identity: string;
+    }
   | {
       readonly type: 'attributes';
       readonly identity: string;

@@ -154,6 +154,18 @@ test.each([
   expect((await failureOf(api.listRooms())).code).toMatch(/^ERR_(SERVER_API|TRANSPORT)$/);
 });
 
+test.each([
+  ['nobody serves telephones', 'no response from servers', 'ERR_SIP_UNAVAILABLE'],
+  ['the participant is not on one', 'no SIP session associated with participant', 'ERR_SIP_CALL'],
+  ['something else is wrong', 'x', 'ERR_SERVER_API'],
+])('a transfer is refused when %s', async (_, msg, code) => {
+  const { http, api } = startApi();
+  http.answer = () => json({ code: 'internal', msg: `twirp error unknown: ${msg}` }, 500);
+  const error = await failureOf(api.transferSipParticipant({ roomName: 'r', identity: 'a', to: 'tel:+1' }));
+  expect(error.code).toBe(code);
+  expect(error.message).not.toContain('twirp');
+});
+
 test('a silent server is waited for up to the deadline; a transfer waits for the telephone', async () => {
   const { clock, http, api } = startApi();
   http.answer = () => new Promise(() => {});

@@ -1,0 +1,175 @@
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { Agent } from '../../src/runtime/agent.ts';
+import type { AgentSession } from '../../src/runtime/agent-session.ts';
+import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import type { ParticipantSessions } from '../../src/worker/participant-sessions.ts';
+import { type LiveWorker, startLiveWorker } from './live-worker.ts';
+import type { RemoteUser } from './remote-user.ts';
+import { isFinalOf, isSound } from './reports.ts';
+import type { UserReport } from './user-protocol.ts';
+
+let worker: LiveWorker;
+afterEach(() => worker.end());
+afterAll(() => disposeLivekit());
+
+const agent = () => new Agent({ instructions: 'Answer.' });
+const speak = (user: RemoteUser) => user.send({ type: 'speak', durationMs: 800, hz: 700 });
+/** Users hear each other; this is what they hear, see or read of agents. */
+const ofAgent = (report: UserReport) => 'identity' in report && report.identity.startsWith('agent');
+const count = (user: RemoteUser, type: UserReport['type']) =>
+  user.reports.filter((report) => report.type === type && (type === 'transcript' || ofAgent(report))).length;
+const answers = (user: RemoteUser, from = 0) =>
+  user.until((report) => isSound(true)(report) && ofAgent(report), { from, what: 'the answer' });
+const falls = (user: RemoteUser, from = 0) =>
+  user.until((report) => isSound(false)(report) && ofAgent(report), { from, what: 'the end of the answer' });
+const isCalled = (user: RemoteUser) =>
+  user.until((report) => report.type === 'track' && ofAgent(report), { what: 'the track of the agent' });
+
+interface Heard {
+  readonly session: AgentSession;
+  /** What the session heard of users. */
+  readonly said: string[];
+}
+
+async function twoUsers() {
+  const heard = new Map<string, Heard>();
+  const running: ParticipantSessions[] = [];
+  worker = await startLiveWorker(async (job) => {
+    running.push(await job.startSessionPerParticipant(() => ({ agent: agent() }), { lingerMs: 100 }));
+  });
+  const room = worker.room();
+  const ann = await worker.user(room, 'ann');
+  await worker.dispatch(room);
+  await isCalled(ann);
+  const bob = await worker.user(room, 'bob');
+  await isCalled(bob);
+  // A track is there a little before its session.
+  await vi.waitFor(() => expect(running[0]?.sessions.size).toBe(2));
+  for (const [identity, session] of running[0]?.sessions ?? []) {
+    const said: string[] = [];
+    session.on('stt_result', ({ text, isFinal }) => isFinal && said.push(text));
+    heard.set(identity, { session, said });
+  }
+  return { ann, bob, heard, room };
+}
+
+test('two users in one room have an agent each: each hears and reads only its own, and is heard only by its own', async () => {
+  const { ann, bob, heard } = await twoUsers();
+  expect([...heard.keys()].sort()).toEqual(['ann', 'bob']);
+  speak(ann);
+  await answers(ann);
+  await ann.until(isFinalOf('ann'), { what: 'what ann said' });
+  await falls(ann);
+  expect(heard.get('ann')?.said).toEqual(['hello']);
+  expect(heard.get('bob')?.said).toEqual([]);
+  expect([count(bob, 'sound'), count(bob, 'transcript')]).toEqual([0, 0]);
+  const annBefore = count(ann, 'sound');
+  speak(bob);
+  await answers(bob);
+  await bob.until(isFinalOf('bob'), { what: 'what bob said' });
+  await falls(bob);
+  expect(heard.get('bob')?.said).toEqual(['hello']);
+  expect(heard.get('ann')?.said).toEqual(['hello']);
+  expect(count(ann, 'sound')).toBe(annBefore);
+  // One track each, although the room has two of the agent.
+  expect([count(ann, 'track'), count(bob, 'track')]).toEqual([1, 1]);
+  expect(ann.reports.some((report) => isFinalOf('bob')(report))).toBe(false);
+});
+
+test('one leaves, the other goes on; the job ends when all have left', async () => {
+  const { ann, bob, heard } = await twoUsers();
+  ann.send({ type: 'leave' });
+  expect((await heard.get('ann')?.session.whenStopped)?.reason).toBe('the user left');
+  expect(worker.reports).toEqual([]);
+  speak(bob);
+  await answers(bob);
+  bob.send({ type: 'leave' });
+  expect(await worker.reported(15_000)).toMatchObject({ outcome: 'succeeded', reason: 'the user left' });
+});
+
+test('who is cut off and comes back finds the same session; who comes again after leaving gets a new one', async () => {
+  const { ann, bob, heard, room } = await twoUsers();
+  const before = heard.get('bob')?.session;
+  bob.kill();
+  await ann.until(({ type }) => type === 'participantLeft', { limitMs: 25_000 });
+  const back = await worker.user(room, 'bob');
+  await isCalled(back);
+  speak(back);
+  await answers(back);
+  expect(before?.state).not.toBe('closed');
+  back.send({ type: 'leave' });
+  expect((await before?.whenStopped)?.reason).toBe('the user left');
+  const again = await worker.user(room, 'bob');
+  await isCalled(again);
+  speak(again);
+  await answers(again);
+}, 60_000);
+
+test('a session can be linked to another participant in the middle of the call', async () => {
+  const sessions: AgentSession[] = [];
+  const said: string[] = [];
+  worker = await startLiveWorker(async (job) => {
+    const session = await job.startSession({ agent: agent() });
+    session.on('stt_result', ({ text, isFinal }) => isFinal && said.push(text));
+    sessions.push(session);
+  });
+  const room = worker.room();
+  const ann = await worker.user(room, 'ann');
+  const job = await worker.dispatch(room);
+  await isCalled(ann);
+  const bob = await worker.user(room, 'bob');
+  await bob.until((report) => report.type === 'track' && ofAgent(report));
+  speak(bob);
+  await bob.until(({ type }) => type === 'said');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(said).toEqual([]);
+  const [session] = sessions;
+  if (session === undefined) throw new Error('no session');
+  job.linkTo(session, 'bob');
+  await vi.waitFor(
+    async () => {
+      speak(bob);
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      expect(said.length).toBeGreaterThan(0);
+    },
+    { timeout: 10_000 },
+  );
+  const heardOfBob = said.length;
+  speak(ann);
+  await ann.until(({ type }) => type === 'said');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(said).toHaveLength(heardOfBob);
+  ann.send({ type: 'leave' });
+  await bob.until(({ type }) => type === 'participantLeft');
+  expect(session.state).not.toBe('closed');
+  bob.send({ type: 'leave' });
+  expect((await session.whenStopped).reason).toBe('the user left');
+});
+
+for (const kind of ['participant', 'publisher'] as const) {
+  test(`a ${kind} job talks to the participant it was made for`, async () => {
+    const whom: [string | undefined, string][] = [];
+    // Automatic dispatch: jobs of this kind come with the participants of rooms without a named agent.
+    worker = await startLiveWorker(
+      async (job) => {
+        const session = await job.startSession({ agent: agent(), isPrivate: true });
+        session.on('stt_result', ({ text, isFinal }) => isFinal && whom.push([job.info.participant?.identity, text]));
+      },
+      { kinds: [kind], agentName: '' },
+    );
+    const room = worker.room();
+    const ann = await worker.user(room, 'ann');
+    await isCalled(ann);
+    const bob = await worker.user(room, 'bob');
+    await isCalled(bob);
+    speak(bob);
+    await answers(bob);
+    expect(whom).toEqual([['bob', 'hello']]);
+    expect(count(ann, 'sound')).toBe(0);
+    ann.send({ type: 'leave' });
+    await worker.reported();
+    expect(worker.reports).toHaveLength(1);
+    speak(bob);
+    await vi.waitFor(() => expect(whom).toHaveLength(2), { timeout: 10_000 });
+  });
+}

@@ -9,12 +9,14 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
+import { type Show, show } from './shown-video.ts';
 import { listen, RATE, tone } from './sounds.ts';
 import type { UserCommand, UserReport } from './user-protocol.ts';
 
 const room = new Room();
 const source = new AudioSource(RATE, 1, 200);
 const track = LocalAudioTrack.createAudioTrack('microphone', source);
+const shown = new Map<Show['source'], () => Promise<void>>();
 let speaking: Promise<void> = Promise.resolve();
 let generation = 0;
 
@@ -93,6 +95,10 @@ const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, 
   },
   press: ({ code, digit }) => room.localParticipant?.publishDtmf(code, digit),
   setAttributes: ({ attributes }) => room.localParticipant?.setAttributes(attributes),
+  show: async (command) => {
+    if (room.localParticipant !== undefined) shown.set(command.source, await show(room.localParticipant, command));
+  },
+  hide: ({ source }) => shown.get(source)?.(),
   leave: () => room.disconnect(),
   exit: async () => {
     await room.disconnect().catch(() => {});

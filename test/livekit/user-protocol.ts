@@ -1,10 +1,14 @@
 // What a test and its user process say to each other.
+import type { Show } from './shown-video.ts';
 
 export type UserCommand =
   | { readonly type: 'join'; readonly url: string; readonly token: string }
   /** A sine through the microphone. */
   | { readonly type: 'speak'; readonly durationMs: number; readonly hz: number }
   | { readonly type: 'type'; readonly text: string }
+  /** A video of one colour, until it is hidden. */
+  | ({ readonly type: 'show' } & Show)
+  | { readonly type: 'hide'; readonly source: Show['source'] }
   /** One reliable data packet, or the same one several times. */
   | {
       readonly type: 'data';

@@ -68,6 +68,11 @@ export class AgentEndpoint {
     return last;
   }
 
+  /** Of registered workers. */
+  get openSockets(): number {
+    return this.#sockets.filter(({ readyState, OPEN }) => readyState === OPEN).length;
+  }
+
   /** Bytes on the TCP connection itself, below the WebSocket. */
   writeRaw(bytes: Uint8Array): void {
     for (const socket of this.#tcp) socket.write(bytes);

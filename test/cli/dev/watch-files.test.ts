@@ -1,0 +1,50 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { watchFiles } from '../../../src/cli/dev/watch-files.ts';
+import { realClock } from '../../../src/clock.ts';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'watch-'));
+  file = join(folder, 'agent.ts');
+  writeFileSync(file, 'one');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+
+test('a file that is written, and one that is replaced, is told; its neighbours are not', async () => {
+  const changed: string[] = [];
+  const watcher = watchFiles({ files: new Set([file]), clock: realClock, onChange: (path) => changed.push(path) });
+  try {
+    writeFileSync(join(folder, 'agent.log'), 'a line');
+    writeFileSync(file, 'one and two');
+    await eventually(() => expect(changed).toEqual([file]));
+    writeFileSync(join(folder, 'new'), 'something of another length');
+    renameSync(join(folder, 'new'), file);
+    await eventually(() => expect(changed).toEqual([file, file]));
+  } finally {
+    watcher.close();
+  }
+});
+
+test('where nothing tells by itself the files are asked, and a burst is told once', async () => {
+  const clock = new VirtualClock();
+  const [missing, other] = [join(folder, 'not', 'there.ts'), join(folder, 'other.ts')];
+  const changed: string[] = [];
+  const watcher = watchFiles({ files: new Set([file, missing, other]), clock, onChange: (path) => changed.push(path) });
+  rmSync(file);
+  await clock.advance(1_000);
+  expect(changed).toEqual([]);
+  writeFileSync(file, 'it is back');
+  writeFileSync(other, 'it is new');
+  await clock.advance(1_000);
+  expect(changed).toEqual([file]);
+  watcher.close();
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -95,6 +95,8 @@ export {
   attachRoomIo,
   attachSessionChannel,
   CONTROL_VERBS,
+  type ControlCounters,
+  type ControlFields,
   type ControlHandler,
   type ControlVerb,
   disposeLivekit,

@@ -1,16 +1,7 @@
 // The data channel `agent-control`: participants ask a session for something in JSON, and are answered to themselves only.
 import { AgentError, toAgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
-import {
-  fields,
-  type GivenOptionsOf,
-  having,
-  isFunction,
-  isObject,
-  listOf,
-  type OptionsOf,
-  parseOptions,
-} from '../../options.ts';
+import { fields, having, isFunction, isObject, listOf, type OptionsOf, parseOptions } from '../../options.ts';
 import {
   CONTROL_TOPIC,
   CONTROL_VERBS,
@@ -52,24 +43,28 @@ const isFrom = (value: unknown) =>
   value === 'everyone' ||
   (Array.isArray(value) && value.every((identity) => typeof identity === 'string' && identity !== ''));
 
+export interface AgentControlOptions {
+  /** Who may control besides the user the agent is linked to: these identities, or everyone in the room. Default `'user'`: nobody. */
+  readonly from?: 'user' | 'everyone' | readonly string[];
+  /** The types of the library that may be used. Default `SAFE_VERBS`. */
+  readonly allow?: readonly ControlVerb[];
+  /** Types of the host's own, each with its handler; they are allowed. Default: none. */
+  readonly handlers?: Readonly<Record<string, ControlHandler>>;
+}
+
 const rules = fields({
-  /** Who may control: the participant the agent is linked to; these identities as well; or everyone in the room. */
   from: having<'user' | 'everyone' | readonly string[]>(
     isFrom,
     "must be 'user', 'everyone' or an array of identities",
   ).default('user'),
-  /** The verbs that may be used. Default: those of `SAFE_VERBS`. */
   allow: listOf(
     having<ControlVerb>(
       (verb) => typeof verb === 'string' && isControlVerb(verb),
       `must be one of ${CONTROL_VERBS.join(', ')}`,
     ),
   ).default([...SAFE_VERBS]),
-  /** Types of the host's own, each with its handler. */
   handlers: having<Readonly<Record<string, ControlHandler>>>(isHandlers, 'must be an object of functions').default({}),
 });
-
-export type AgentControlOptions = GivenOptionsOf<typeof rules>;
 
 type ControllableSession = ControlledSession & {
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;

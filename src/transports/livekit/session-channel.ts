@@ -1,7 +1,7 @@
 // The channel `lk.agent.session`: what happens in a session is told to its user, and what the user asks is answered.
 import { AgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
-import { fields, type GivenOptionsOf, parseOptions, trueOrFalse } from '../../options.ts';
+import { fields, parseOptions, trueOrFalse } from '../../options.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
 import { Outbox, withinMs } from './outbox.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -27,14 +27,17 @@ const MAX_OPEN = 8;
 /** The official pages ask once in five seconds, and a handful when they open. */
 const TAKEN = { burst: 20, perSecond: 5 };
 
-const rules = fields({
+export interface SessionChannelOptions {
   /** Are calls of tools told, with arguments and results? Default true, as the official front ends expect. */
-  showTools: trueOrFalse().default(true),
+  readonly showTools?: boolean;
   /** Are the agent's instructions told? They are the host's own; the official front ends do without. Default false. */
+  readonly showInstructions?: boolean;
+}
+
+const rules = fields({
+  showTools: trueOrFalse().default(true),
   showInstructions: trueOrFalse().default(false),
 });
-
-export type SessionChannelOptions = GivenOptionsOf<typeof rules>;
 
 type ChannelSession = RequestedSession & {
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;

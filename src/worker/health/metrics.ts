@@ -84,6 +84,21 @@ export function workerMetrics(source: HealthSource): Registry {
     ({ loopLag }) => (loopLag?.p99Ms ?? 0) / 1_000,
   );
   new Counter({
+    name: `${PREFIX}rooms_redispatched_total`,
+    help: 'Rooms that were dispatched again, and those that were given up, since the start.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      const { redispatched, givenUp } = source.status.reconciler;
+      this.reset();
+      this.inc({ outcome: 'redispatched' }, redispatched);
+      this.inc({ outcome: 'given_up' }, givenUp);
+    },
+  });
+  gauge('reconciler_up', '0 while the API of the server does not answer: lost rooms are not found. 1 otherwise.', () =>
+    source.status.reconciler.state === 'backingOff' ? 0 : 1,
+  );
+  new Counter({
     name: `${PREFIX}jobs_total`,
     help: 'Jobs that ended, by outcome.',
     labelNames: ['outcome'],

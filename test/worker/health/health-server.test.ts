@@ -111,6 +111,9 @@ describe('addresses', () => {
     const { text, headers } = await get('/metrics');
     expect(headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(text).toContain('livekitex_agent_jobs_total{outcome="succeeded"} 7');
+    expect(text).toContain('livekitex_agent_rooms_redispatched_total{outcome="redispatched"} 4');
+    expect(text).toContain('livekitex_agent_rooms_redispatched_total{outcome="given_up"} 1');
+    expect(text).toContain('livekitex_agent_reconciler_up 1');
     expect(text).toContain('livekitex_agent_registrations_total 3');
     expect(text).toContain('livekitex_agent_worker_state{state="available"} 1');
     expect(text).toContain('livekitex_agent_worker_state{state="full"} 0');

@@ -26,7 +26,7 @@ const MAX_SIDE_PX = 8_192;
 
 /**
  * Every frame is read and almost every one dropped, untouched. To open the stream only when an image is due would be
- * cheaper by 2 % of a core, but a frame that is on its way when a stream is closed is never freed: 1.4 MB for each
+ * cheaper by 4 % of a core, but a frame that is on its way when a stream is closed is never freed: 1.4 MB for each
  * thirtieth image, and for each fourth on a busy machine. Returns a function that stops reading. Idempotent.
  */
 export function readVideo({

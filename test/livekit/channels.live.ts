@@ -1,5 +1,5 @@
 import { AgentSession as pb } from '@livekit/protocol';
-import { afterAll, afterEach, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, expect, inject, test, vi } from 'vitest';
 import {
   type AgentControl,
   type AgentControlOptions,
@@ -100,6 +100,8 @@ test('what may not be asked is refused, by whom it may not too; the host has mes
   const stranger = new RemoteUser();
   others.push(stranger);
   await stranger.join(inject('livekit').url, await tokenFor(inject('livekit'), { identity: 'stranger', room }));
+  // What comes from somebody whom the agent has not seen yet has no sender.
+  await vi.waitFor(() => expect(call.transport.connection?.room.remoteParticipants.has('stranger')).toBe(true));
   stranger.send({ type: 'data', topic: 'agent-control', base64: base64('{"type":"interrupt"}'), to: ['agent'] });
   const refusal = await stranger.until(isReceived('data', () => true));
   expect(jsonOf(refusal)).toMatchObject({ type: 'error', id: null, error: { code: 'ERR_CONTROL_FORBIDDEN' } });

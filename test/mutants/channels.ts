@@ -95,7 +95,7 @@ export const sessionChannel: MutantTable = {
     {
       name: 'session channel: anyone in the room is answered',
       file: 'session-channel.ts',
-      find: 'identity === user?.identity && open < MAX_OPEN',
+      find: 'mayBeUser && open < MAX_OPEN',
       replace: 'open < MAX_OPEN',
     },
     {

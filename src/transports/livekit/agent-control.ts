@@ -30,6 +30,8 @@ const TOLD_BUSY = { burst: 1, perSecond: 1 };
 const HANDLER_TIMEOUT_MS = 10_000;
 /** Handlers of the host that run at once. */
 const MAX_RUNNING = 16;
+/** Messages that wait until the agent is linked to somebody. */
+const MAX_WAITING = 20;
 
 /**
  * Called with the fields of a message of the host's own type and with who sent it. What it returns, or its promise gives, is
@@ -112,6 +114,7 @@ export class AgentControl {
   readonly #busy = new RateLimit(TOLD_BUSY);
   #stay: { readonly connection: RoomConnection; readonly outbox: Outbox; readonly told: Set<string> } | null = null;
   #running = 0;
+  #waiting = 0;
   #isStopped = false;
   readonly #leave: readonly (() => void)[];
 
@@ -176,14 +179,24 @@ export class AgentControl {
     connection.room.on('disconnected', () => outbox.close());
     connection.room.on('dataReceived', (payload, participant, _kind, topic) => {
       if (topic !== CONTROL_TOPIC || participant === undefined) return;
-      this.#receive(payload, participant.identity);
+      this.#counters.received++;
+      if (connection.user === null && !this.#mayControl(participant.identity) && this.#waiting < MAX_WAITING)
+        void this.#receiveLinked(connection, payload, participant.identity);
+      else this.#receive(payload, participant.identity);
     });
+  }
+
+  /** While nobody is linked, who asks may be about to be. */
+  async #receiveLinked(connection: RoomConnection, bytes: Uint8Array, identity: string): Promise<void> {
+    this.#waiting++;
+    await connection.userSoon();
+    this.#waiting--;
+    this.#receive(bytes, identity);
   }
 
   #receive(bytes: Uint8Array, identity: string): void {
     if (this.#isStopped || this.#stay === null) return;
     const nowMs = this.#stay.connection.clock.now();
-    this.#counters.received++;
     if (!this.#mayControl(identity)) {
       if (this.#strangers.take('', nowMs)) this.#refuse(identity, { id: null, error: notForYou() });
       else this.#drop();

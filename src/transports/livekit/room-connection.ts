@@ -13,6 +13,8 @@ import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcRoom, RtcTe
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
+/** Pages send as soon as they see the agent, which is linked to its user when its voice is published. */
+const LINK_WAIT_MS = 2_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 const LEAVE_STEP_MS = 1_000;
 /** `TF_PRECONNECT_BUFFER` of the protocol; the library does not export its names. */
@@ -51,6 +53,8 @@ export class RoomConnection implements TransportConnection {
   readonly #onProblem: RoomConnectionOptions['onProblem'];
   readonly #track: RtcTrack | null;
   readonly #beforeLeaving = new Set<() => Promise<unknown>>();
+  /** Waiting until somebody is linked. */
+  readonly #awaitingUser = new Set<() => void>();
   readonly #preConnect: PreConnectAudio | null;
   readonly #heardBefore: Set<string>;
   #publication: RtcPublication | null = null;
@@ -113,6 +117,19 @@ export class RoomConnection implements TransportConnection {
 
   /** Whom the agent talks to; null while nobody is there. */
   get user(): RtcParticipant | null {
+    return this.#user;
+  }
+
+  /** The user; while nobody is linked the next one to be, waited for a moment. For what may come before the link. */
+  async userSoon(): Promise<RtcParticipant | null> {
+    if (this.#user !== null) return this.#user;
+    let linked = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      linked = resolve;
+    });
+    this.#awaitingUser.add(linked);
+    await withinMs(waiting, LINK_WAIT_MS, this.clock);
+    this.#awaitingUser.delete(linked);
     return this.#user;
   }
 
@@ -231,6 +248,7 @@ export class RoomConnection implements TransportConnection {
     if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
     if (!this.#isUser(participant)) return;
     this.#user = participant;
+    for (const linked of this.#awaitingUser) linked();
     for (const publication of participant.trackPublications.values()) this.#subscribe(publication);
   }
 
@@ -342,7 +360,7 @@ export class RoomConnection implements TransportConnection {
   async #readText(reader: RtcTextReader, identity: string): Promise<void> {
     try {
       // Read even when it is not wanted: a reader that is left alone stays in the library for the rest of the process.
-      if (identity !== this.#user?.identity) return await reader.close();
+      if (identity !== (await this.userSoon())?.identity) return await reader.close();
       const text = await reader.readAll();
       if (this.#isOpen) this.#open.onEvent({ type: 'text', text });
     } catch (error) {

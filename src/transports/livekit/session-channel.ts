@@ -98,15 +98,18 @@ export function attachSessionChannel(
 
   const take = async (to: Stay, reader: RtcByteReader, identity: string) => {
     const { clock, user } = to.connection;
-    const isTaken = stay === to && identity === user?.identity && open < MAX_OPEN && limit.take(identity, clock.now());
+    // While nobody is linked, who asks may be about to be.
+    const mayBeUser = user === null || identity === user.identity;
+    const isTaken = stay === to && mayBeUser && open < MAX_OPEN && limit.take(identity, clock.now());
     // Closed when it is not wanted: a reader that is left alone stays in the library for the rest of the process.
     if (!isTaken) {
-      if (identity === user?.identity) problem(to, 'requests beyond the limit are dropped', undefined);
+      if (mayBeUser) problem(to, 'requests beyond the limit are dropped', undefined);
       return reader.close();
     }
     open++;
     try {
       const bytes = await readWhole(reader, to.connection);
+      if ((await to.connection.userSoon())?.identity !== identity) return;
       const codec = await loadSessionCodec();
       const request = codec.readRequest(bytes);
       if (request === null || stay !== to) return;

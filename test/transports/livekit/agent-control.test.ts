@@ -236,6 +236,26 @@ describe('who may control', () => {
     expect(session.calls).toEqual([]);
   });
 
+  test('what the user sends while the agent still joins is done when they are linked', async () => {
+    const { world, anna, ben, ask, answers, clock, session } = await start();
+    for (const participant of [anna, ben]) world.room.leave(participant, WHY.UNKNOWN);
+    expect(await ask({ type: 'interrupt', id: 1 })).toEqual([]);
+    world.room.enter(anna);
+    await clock.settle();
+    expect(answers()).toMatchObject([{ to: ['anna'], type: 'result', id: 1 }]);
+    expect(session.calls).toHaveLength(1);
+  });
+
+  test('what comes while nobody is linked is refused when nobody comes', async () => {
+    const { world, anna, ben, receive, answers, clock, control } = await start();
+    for (const participant of [anna, ben]) world.room.leave(participant, WHY.UNKNOWN);
+    for (let i = 0; i < 1_000; i++) receive(encoder.encode('{"type":"interrupt"}'), ben);
+    await clock.advance(2_000);
+    expect(answers()[0]).toMatchObject({ error: { code: 'ERR_CONTROL_FORBIDDEN' } });
+    expect(control.counters).toMatchObject({ received: 1_000, answered: 0 });
+    expect(control.counters.refused + control.counters.dropped).toBe(1_000);
+  });
+
   test.each([[{ from: ['ben'] }], [{ from: 'everyone' as const }]])('with %o others too', async (options) => {
     const { ask, ben, session } = await start(options);
     await ask({ type: 'interrupt' }, ben);

@@ -434,6 +434,21 @@ describe('what is not taken', () => {
     expect([reader.wasClosed, streams().length, problems.length]).toEqual([true, 0, 0]);
   });
 
+  test('of whoever asks while nobody is linked is answered when they are linked, and only then', async () => {
+    const { world, receive, settle, streams, clock } = await start();
+    for (const participant of world.present) world.room.leave(participant, WHY.UNKNOWN);
+    receive(requestBytes({ case: 'ping', value: {} }), 'ben');
+    receive(requestBytes({ case: 'ping', value: {} }), 'anna');
+    await settle();
+    expect(streams()).toEqual([]);
+    world.room.enter(new FakeParticipant('anna'));
+    await settle();
+    expect(streams()).toHaveLength(1);
+    await clock.advance(5_000);
+    await settle();
+    expect(streams()).toHaveLength(1);
+  });
+
   test('a stream that breaks, is too long, or never ends harms nobody', async () => {
     const { receive, ask, clock, settle, problems } = await start();
     receive(new Error('read length exceeded total length specified in stream header'));

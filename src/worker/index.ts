@@ -28,6 +28,7 @@ export {
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
+export type { ReconcilerStatus } from './reconciler/reconciler.ts';
 export type {
   AssignedJob,
   CallbackResult,
@@ -39,6 +40,18 @@ export type {
   RunningSession,
   RunReport,
 } from './runner.ts';
+export type {
+  CallOptions,
+  NewDispatch,
+  NewSipParticipant,
+  NewTransfer,
+  ServerApi,
+  ServerDispatch,
+  ServerJob,
+  ServerParticipant,
+  ServerRoom,
+  SipCall,
+} from './server-api.ts';
 export {
   type JobStatus,
   type RegistrationStatus,

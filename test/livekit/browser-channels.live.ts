@@ -2,7 +2,7 @@ import { AgentSession as pb } from '@livekit/protocol';
 import { afterAll, afterEach, expect, inject, test } from 'vitest';
 import { attachAgentControl, attachSessionChannel, disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { type BrowserUser, browserUser } from './browser-user.ts';
-import { ANSWER, type LiveAgent, prepareAgent } from './call.ts';
+import { type LiveAgent, prepareAgent } from './call.ts';
 import { tokenFor } from './tokens.ts';
 
 let agent: LiveAgent;
@@ -41,13 +41,15 @@ test('a page asks on the session channel as the official ones do: a stream whose
     await writer.write(new Uint8Array([${bytes.join()}]));
     await writer.close();
   })()`);
-  await page.until("answers.some((bytes) => String.fromCharCode(...bytes).includes('r1'))", 6_000);
+  await page.until("answers.some((bytes) => String.fromCharCode(...bytes).includes('r1'))", 10_000);
   const answers = (await page.run('answers')) as number[][]; // made by the page
   const messages = answers.map((each) => pb.AgentSessionMessage.fromBinary(Uint8Array.from(each)).toJson());
   expect(messages).toContainEqual({
     response: expect.objectContaining({
       requestId: 'r1',
-      runInput: { items: [{ message: expect.objectContaining({ content: [{ text: ANSWER }] }) }] },
+      runInput: {
+        items: [{ message: expect.objectContaining({ content: [{ text: expect.stringMatching(/^one/) }] }) }],
+      },
     }),
   });
   expect([agent.problems, page.errors]).toEqual([[], []]);

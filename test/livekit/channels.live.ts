@@ -156,7 +156,9 @@ test('the user runs typed text to its answer, with the voice of the agent turned
   const quiet = new pb.SessionRequest_UpdateIO({ output: { audioEnabled: false } });
   expect(await request({ case: 'updateIo', value: quiet })).toMatchObject({ updateIo: {} });
   const answer = await request({ case: 'runInput', value: new pb.SessionRequest_RunInput({ text: 'hi' }) });
-  expect(answer).toMatchObject({ runInput: { items: [{ message: { content: [{ text: ANSWER }] } }] } });
+  expect(answer).toMatchObject({
+    runInput: { items: [{ message: { content: [{ text: expect.stringMatching(/^one/) }] } }] },
+  });
   expect(call.user.reports.filter(isSound(true))).toEqual([]);
 });
 

@@ -210,6 +210,17 @@ describe('the user', () => {
     expect(publication.subscribed).toBe(true);
   });
 
+  test('may type before the agent is linked to them; who is not linked then was nobody', async () => {
+    const { clock, world, open, events } = start();
+    await open();
+    const anna = world.room.receiveText('lk.chat', 'anna', 'hello');
+    const ben = world.room.receiveText('lk.chat', 'ben', 'hello');
+    world.room.enter(new FakeParticipant('anna'));
+    await clock.settle();
+    expect(events).toEqual([{ type: 'text', text: 'hello' }]);
+    expect([anna.wasRead, ben.wasRead, ben.wasClosed]).toEqual([true, false, true]);
+  });
+
   test('is heard as silence of the same length while the microphone is turned off', async () => {
     const { world, transport, open, frames } = start();
     const user = new FakeParticipant('anna');

@@ -36,7 +36,10 @@ export function lineageOf(dispatch: Attributed & { readonly id: string }, roomSi
 }
 
 /** The attributes of the dispatch that replaces `dispatch`. */
-export function successorAttributes(dispatch: Attributed, { root, generation, deaths, roomSid }: Lineage) {
+export function successorAttributes(
+  dispatch: Attributed,
+  { root, generation, deaths, roomSid }: Lineage,
+): Attributed['attributes'] {
   const lineage: Lineage = { root, generation: generation + 1, deaths, roomSid };
   return { ...dispatch.attributes, [REDISPATCH_ATTRIBUTE]: JSON.stringify(lineage) };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
-import { statedLineage } from '../../../src/worker/reconciler/lineage.ts';
+import { statedLineage, successorAttributes } from '../../../src/worker/reconciler/lineage.ts';
 import { Cluster, type SimRoom } from './scripted-cluster.ts';
 
 let clock: VirtualClock;
@@ -164,6 +164,16 @@ describe('rooms that are to have no agent', () => {
     cluster.userLeaves(room);
     await clock.advance(30_000);
     expect([cluster.created, cluster.rooms.size]).toEqual([0, 0]);
+  });
+
+  test('a room that closed and was opened again under its name is not meant', async () => {
+    await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a', 'another-agent');
+    const lineage = { root: 'AD_0', generation: 0, deaths: 0, roomSid: 'RM_of_before' };
+    const dispatch = cluster.ask(room, successorAttributes({ attributes: {} }, lineage));
+    await clock.advance(30_000);
+    expect([agentsOf(room), dispatch.jobs.map(({ status }) => status), cluster.created]).toEqual([0, ['success'], 0]);
   });
 
   test('calls that a drain ended by force stay ended, those that die while it waits do not', async () => {

@@ -247,6 +247,11 @@ export class Cluster {
     return room;
   }
 
+  /** Somebody creates a dispatch. */
+  ask(room: SimRoom, attributes: Readonly<Record<string, string>> = {}): ServerDispatch {
+    return this.#dispatch(room, { agentName: NAME, metadata: '', deployment: '', attributes });
+  }
+
   /** The last user leaves: agents hear of it, the room closes. */
   userLeaves(room: SimRoom): void {
     room.users.clear();

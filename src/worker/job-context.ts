@@ -100,6 +100,7 @@ export class JobContext {
   readonly #telephone: Telephone;
   /** With the transport of those in the room of the job. */
   readonly #sessions = new Map<AgentSession, LivekitTransport | null>();
+  #hasJoined = false;
   #presence: { readonly state: Presence; readonly sinceMs: number };
 
   constructor(options: JobContextOptions) {
@@ -236,6 +237,9 @@ export class JobContext {
    */
   async joinRoom(): Promise<void> {
     this.signal.throwIfAborted();
+    const isFirst = !this.#hasJoined;
+    this.#hasJoined = true;
+    if (isFirst) this.addShutdownCallback(() => this.#room.leave(), 'room');
     await this.#room.join();
   }
 

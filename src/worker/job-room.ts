@@ -1,10 +1,11 @@
 // The room of a job: one stay for all of its sessions, from which the job hears where the agent is and who else is there.
 import { type Clock, sleep } from '../clock.ts';
-import { AgentError, textOf, toAgentError } from '../errors.ts';
+import { AgentError, textOf } from '../errors.ts';
 import { type LivekitTransport, livekitTransport, type Rtc } from '../transports/livekit/index.ts';
 import { endOfAgent, endOfUser } from '../transports/livekit/link-policy.ts';
-import { joinOptions } from '../transports/livekit/livekit-transport.ts';
+import { joinError, joinOptions } from '../transports/livekit/livekit-transport.ts';
 import { withinMs } from '../transports/livekit/outbox.ts';
+import { PRE_CONNECT_TOPIC } from '../transports/livekit/pre-connect-audio.ts';
 import { loadRtc, type RtcParticipant, type RtcRoom } from '../transports/livekit/rtc.ts';
 import { SharedRoom } from '../transports/livekit/shared-room.ts';
 import type { LimitTracks } from '../transports/livekit/track-audience.ts';
@@ -51,6 +52,8 @@ export class JobRoom {
     const { clock, log, limit } = options;
     this.#shared = new SharedRoom({
       clock,
+      // Pages send it as soon as they see the agent, which may be before their session has a seat.
+      topics: [['bytes', PRE_CONNECT_TOPIC]],
       ...(limit !== undefined && { limit }),
       onProblem: (where, error) => log.warn({ where, error: String(error) }, 'the room did not take something'),
       // Every attempt counts as joining: the server may take the end of the attempt before for the end of the job.
@@ -96,6 +99,7 @@ export class JobRoom {
 
   /** Joins without a session; stays until `leave`, or the end of the room. Idempotent. @throws AgentError `ERR_TRANSPORT` */
   async join(): Promise<void> {
+    this.#isLeaving = false;
     this.#held ??= this.#hold();
     try {
       await this.#held;
@@ -126,7 +130,7 @@ export class JobRoom {
         holding.then((late) => late()).catch(() => {});
         throw new AgentError('ERR_TRANSPORT', `the room was not joined within ${JOIN_LIMIT_MS} ms`);
       } catch (thrown) {
-        const error = toAgentError(thrown, 'ERR_TRANSPORT', 'the room could not be joined');
+        const error = joinError(thrown);
         if (attempt === JOIN_TRIES || !error.retryable || signal.aborted || this.#isLeaving) throw error;
         await sleep(clock, BETWEEN_TRIES_MS, signal);
       }

@@ -266,7 +266,7 @@ function ended(): AgentError {
 }
 
 /** What the library says is text only, and may hold the token, alone or in an address. */
-function joinError(error: unknown): AgentError {
+export function joinError(error: unknown): AgentError {
   if (error instanceof AgentError) return error;
   const text = textOf(error)
     .replaceAll(/access_token=[^&\s"')]+/g, 'access_token=...')

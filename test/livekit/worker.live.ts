@@ -68,6 +68,16 @@ test('a dispatched job joins its room, answers, and ends when the user leaves', 
   expect(reports[0]).toMatchObject({ roomName: room, outcome: 'succeeded' });
 });
 
+test('the session of a job is asked for its state by a control message, and tells its events', async () => {
+  const { user } = await dispatch();
+  const base64 = Buffer.from('{"type":"getState","id":1}').toString('base64');
+  user.send({ type: 'data', topic: 'agent-control', base64, to: [] });
+  const answer = await user.until(({ type }) => type === 'data', { what: 'the answer' });
+  const json = answer.type === 'data' ? Buffer.from(answer.base64, 'base64').toString() : '';
+  expect(JSON.parse(json)).toMatchObject({ type: 'result', id: 1, result: { agentState: 'listening' } });
+  await user.until(({ type }) => type === 'bytes', { what: 'an event' });
+});
+
 test('a drain lets the call go on to its end', async () => {
   const { user } = await dispatch();
   const drained = manager.drain();

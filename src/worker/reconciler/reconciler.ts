@@ -55,8 +55,6 @@ export class Reconciler {
   readonly #dead = new Map<string, CaseGiven>();
   /** Dispatches whose jobs ended on purpose. */
   readonly #released = new Map<string, true>();
-  /** Those of them that the server could not be told about yet, with their rooms. */
-  readonly #unreleased = new Map<string, string>();
   /** Lineages that the request filter refused, and until when that counts. */
   readonly #refused = new Map<string, number>();
   /** Offered jobs that were refused because another dispatch has the room. */
@@ -229,7 +227,6 @@ export class Reconciler {
     const { registrations, isDraining } = this.#scope;
     if (isDraining || ![...registrations.values()].some((each) => each.isRegistered)) return;
     for (const given of this.#dead.values()) this.#redispatch(given);
-    for (const [dispatchId, roomName] of this.#unreleased) this.#release({ dispatchId, roomName });
     const rooms = [...this.#watch.choose(await this.#api.listRooms([], { signal, timeoutMs: CALL_MS }))];
     const failures: unknown[] = [];
     const count = rooms.length;
@@ -272,6 +269,7 @@ export class Reconciler {
     const { dispatchId } = verdict;
     const dispatch = dispatches.find(({ id }) => id === dispatchId);
     if (dispatch === undefined) return;
+    // What the server could not be told when it ended is found here, and told again.
     if (verdict.kind === 'remove' || this.#released.has(dispatchId)) {
       this.#release({ dispatchId, roomName: room.name });
       return;
@@ -337,10 +335,8 @@ export class Reconciler {
   #release({ dispatchId, roomName }: Pick<JobInfo, 'dispatchId' | 'roomName'>): void {
     const { clock, logger } = this.#scope;
     remember(this.#released, dispatchId, true);
-    this.#unreleased.delete(dispatchId);
-    const released = releaseRoom({ api: this.#api, clock, logger, dispatchId, roomName }).then((isTold) => {
+    const released = releaseRoom({ api: this.#api, clock, logger, dispatchId, roomName }).then(() => {
       this.#pending.delete(released);
-      if (!isTold) remember(this.#unreleased, dispatchId, roomName);
     });
     this.#pending.add(released);
   }

@@ -17,16 +17,15 @@ const CALL_MS = 3_000;
 const TRIES = 3;
 const AGAIN_MS = 1_000;
 
-/** False when the server could not be told. Never rejects. */
-export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: ReleaseOptions): Promise<boolean> {
+/** Never rejects: what could not be told is logged. */
+export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: ReleaseOptions): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries++) {
     try {
       await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
-      return true;
+      return;
     } catch (error) {
       logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');
     }
     if (tries < TRIES) await sleep(clock, AGAIN_MS);
   }
-  return false;
 }

@@ -253,6 +253,31 @@ describe('an API that does not answer', () => {
     expect(worker.lines.filter(({ message }) => message === 'the rooms could not be looked through').length).toBe(1);
   });
 
+  test('a death that could not be mended at once is not forgotten: nobody waits until the server has noticed it', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    worker.api.isDown = true;
+    worker.crash();
+    await clock.advance(500);
+    worker.api.isDown = false;
+    await later(5_000, () => expect([agentsOf(room), room.agents.size]).toEqual([1, 1]));
+  });
+
+  test('a job that ended on purpose meanwhile is told when it answers', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    worker.api.isDown = true;
+    cluster.living(room)[0]?.leave('shutdown');
+    await clock.advance(60_000);
+    worker.api.isDown = false;
+    await clock.advance(90_000);
+    expect([agentsOf(room), room.dispatches.length, cluster.created]).toEqual([0, 0, 0]);
+  });
+
   test('a room whose agent died meanwhile is dispatched again when it answers', async () => {
     const worker = await cluster.addWorker();
     await clock.advance(100);

@@ -19,15 +19,20 @@ export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
 export type { JobChannelOptions } from './job-channels.ts';
 export {
+  type DialOptions,
   JobContext,
   type JobContextOptions,
   type JobSessionOptions,
   type ParticipantEntry,
+  type SessionForParticipant,
   type ShutdownCallback,
+  type TransferOptions,
 } from './job-context.ts';
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
+export type { RoomParticipant } from './job-participants.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
+export type { ParticipantSessions, ParticipantSessionsOptions } from './participant-sessions.ts';
 export type { ReconcilerStatus } from './reconciler/reconciler.ts';
 export type {
   AssignedJob,
@@ -52,6 +57,15 @@ export type {
   ServerRoom,
   SipCall,
 } from './server-api.ts';
+export type { SipCallStatus, SipDetails } from './sip-details.ts';
+export type {
+  CollectDtmfOptions,
+  CollectedDtmf,
+  DtmfListener,
+  DtmfTone,
+  SendDtmfOptions,
+  WaitForSipOptions,
+} from './telephone.ts';
 export {
   type JobStatus,
   type RegistrationStatus,

@@ -341,6 +341,21 @@ describe('hanging up', () => {
     expect(call.log).toEqual([]);
   });
 
+  test('a room that was joined without a session is left first, too', async () => {
+    const call = await startCall();
+    let leave: () => void = () => {};
+    call.world.onDisconnect = () =>
+      new Promise((resolve) => {
+        leave = resolve;
+      });
+    const deleted = call.job.deleteRoom();
+    await call.settle();
+    expect(call.http.asked).toEqual([]);
+    leave();
+    await deleted;
+    expect(call.world.log.slice(-2)).toEqual(['disconnect', 'api DeleteRoom']);
+  });
+
   test('a room that is gone is no error; a server that refuses ends the job all the same', async () => {
     const call = await startCall();
     call.http.answer = () => json({ code: 'not_found', msg: 'requested room does not exist' }, 404);

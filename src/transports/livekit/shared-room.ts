@@ -40,8 +40,10 @@ const PARTICIPANT_AT = {
   trackSubscribed: 2,
   trackUnsubscribed: 2,
   reconnecting: null,
-  reconnected: null,
-} satisfies Record<Exclude<keyof RtcRoomEvents, 'disconnected'>, number | null>;
+} satisfies Record<Exclude<keyof RtcRoomEvents, 'disconnected' | 'reconnected'>, number | null>;
+
+/** The reason of a stay that the network ended; joining again helps. */
+const LOST = 0;
 
 const STATE = 'lk.agent.state';
 /** What the busiest session does is what the room sees of the agent. */
@@ -191,10 +193,21 @@ export class SharedRoom implements SeatHost {
     for (const [kind, topic] of this.#topics.values()) this.#register(room, kind, topic);
     for (const [event, at] of Object.entries(PARTICIPANT_AT) as [keyof typeof PARTICIPANT_AT, number | null][])
       room.on(event, (...args) => this.#pass(event, at, args));
-    // Who comes in may hear what everybody may hear; a full reconnect gives every track a new name.
+    // Who comes in may hear what everybody may hear.
     room.on('participantConnected', () => this.#inBackground('audience', () => this.#limit()));
-    room.on('reconnected', () => this.#inBackground('audience', () => this.#limit()));
+    room.on('reconnected', () => this.#inBackground('audience', () => this.#reconnect(stay)));
     room.on('disconnected', (reason) => this.#discard(stay, reason));
+  }
+
+  /** A full reconnect gives every track a new name: nobody speaks before it is said again who may hear it. */
+  async #reconnect(stay: Stay): Promise<void> {
+    try {
+      await this.#limit();
+    } catch (error) {
+      this.#discard(stay, LOST);
+      throw error;
+    }
+    for (const seat of [...this.#seats]) seat.tell('reconnected', []);
   }
 
   #pass<E extends keyof typeof PARTICIPANT_AT>(event: E, at: number | null, args: RtcRoomEvents[E]): void {

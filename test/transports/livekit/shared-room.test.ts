@@ -287,13 +287,23 @@ describe('who may hear a track', () => {
     expect(heardBy(audiences.at(-1))).toMatchObject({ ann: ['TR_agent'] });
   });
 
-  test('after a full reconnect it is said again', async () => {
-    const { world, audiences, clock } = await annAndBob();
+  test('after a full reconnect it is said again before anybody speaks; when it cannot be said the room is joined anew', async () => {
+    const { world, audiences, seats, clock, limits } = await annAndBob();
     const before = audiences.length;
+    const order: string[] = [];
+    seats.ann.transport.connection?.room.on('reconnected', () =>
+      order.push(`speaks after ${audiences.length - before}`),
+    );
     world.room.emit('reconnecting');
     world.room.emit('reconnected');
     await clock.settle();
-    expect(audiences).toHaveLength(before + 1);
+    expect(order).toEqual(['speaks after 1']);
+    limits.fail = true;
+    world.room.emit('reconnecting');
+    world.room.emit('reconnected');
+    await clock.settle();
+    expect(order).toHaveLength(1);
+    expect(seats.ann.events.map(({ type }) => type)).toEqual(['lost']);
   });
 
   test('everybody, in a room without private tracks: nothing is said at all', async () => {

@@ -181,7 +181,10 @@ export const sessionEffects = {
   pausePlayout: effect((scope) => scope.output.pause()),
   resumePlayout: effect((scope) => scope.output.resume()),
   holdPlayout: effect((scope) => scope.output.hold(true)),
-  releasePlayout: effect((scope) => scope.output.hold(false)),
+  releasePlayout: effect((scope) => {
+    // The end of the call ends the utterance, too, and the answer that waited for its end must not begin now.
+    if (scope.ledger.closing === null) scope.output.hold(false);
+  }),
   forceEndOfSpeech: effect((scope) => scope.input.forceEnd()),
   giveUpUtterances: effect((scope) => {
     const lost = scope.ledger.speech.giveUp();

@@ -272,6 +272,20 @@ test('what was said just before the end is in the history', async () => {
   await call.end();
 });
 
+test('an answer that waits for the user to stop talking does not begin when the user hangs up', async () => {
+  const call = await startTestCall({ answers: { Hello: { text: 'the answer' } } });
+  call.user.speak('', { durationMs: 3_000 });
+  await call.until(500);
+  call.user.type('Hello');
+  await call.until(2_000);
+  expect(call.session.state).toBe('responding');
+  call.user.hangUp();
+  await call.until(5_000);
+  expect(call.log.filter(({ name }) => name === 'speaking_started')).toEqual([]);
+  expect(spoken(call)).toEqual([]);
+  await call.end();
+});
+
 test('a loudspeaker that hangs does not wedge the call: after an interruption the next answer is spoken', async () => {
   const call = await greeted({
     answers: { Hello: { text: 'swallowed' }, Next: { text: 'spoken' } },

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -45,6 +45,11 @@ test('where nothing tells by itself the files are asked, and a burst is told onc
   writeFileSync(other, 'it is new');
   await clock.advance(1_000);
   expect(changed).toEqual([file]);
+  // A folder that is not there cannot be watched.
+  mkdirSync(join(folder, 'not'));
+  writeFileSync(missing, 'here it is');
+  await clock.advance(1_000);
+  expect(changed).toEqual([file, missing]);
   watcher.close();
   expect(clock.pendingTimers).toBe(0);
 });

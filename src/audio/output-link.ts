@@ -10,6 +10,8 @@ export interface PlayoutDevice {
   write(frame: AudioFrame): void;
   playedSamples(): number;
   flush(): void;
+  /** Nothing can be heard at present, and that will pass: the position stands still, and this is no stall. */
+  readonly isSuspended?: boolean;
   /** No more audio for now: a last piece shorter than a frame may go out. */
   end?(): void;
 }
@@ -21,6 +23,8 @@ export interface OutputLinkEvents<Key> {
   started(key: Key): void;
   /** More was heard: the part of the segment's text that reached the ear so far. */
   progressed(key: Key, itemId: string, heardText: string): void;
+  /** Nothing is heard for now, through no fault of the reply; told again and again while it lasts. */
+  suspended(key: Key): void;
   paused(key: Key): void;
   resumed(key: Key): void;
   drained(key: Key): void;
@@ -237,7 +241,11 @@ export class OutputLink<Key> {
         if (isCurrent()) this.#pump();
       },
       tick: () => {
-        if (isCurrent()) this.#tick();
+        if (!isCurrent()) return;
+        const segment = this.#segment;
+        if (segment?.base !== null && segment?.base !== undefined && this.#device?.isSuspended === true)
+          this.#events.suspended(segment.key);
+        this.#tick();
       },
       nextTickMs: () => (isCurrent() ? this.#nextTickMs() : null),
     };

@@ -48,6 +48,10 @@ export function outputEvents(scope: SessionScope): OutputLinkEvents<TurnKey> {
       scope.noteProgress(key);
       scope.tellTurn(key, { type: 'playout.progressed' });
     },
+    suspended: (key) => {
+      scope.noteProgress(key);
+      scope.tellTurn(key, { type: 'playout.progressed' });
+    },
     paused: (key) => scope.tellTurn(key, { type: 'playout.paused' }),
     resumed: (key) => scope.tellTurn(key, { type: 'playout.resumed' }),
     drained: (key) => {

@@ -29,5 +29,13 @@ function trusted(sink: AudioSink, onError: (error: unknown) => void): PlayoutDev
       return played;
     },
     flush: () => attempt(() => sink.flush()),
+    end: () => attempt(() => sink.end?.()),
+    get isSuspended() {
+      let isSuspended = false;
+      attempt(() => {
+        isSuspended = sink.isSuspended === true;
+      });
+      return isSuspended;
+    },
   };
 }

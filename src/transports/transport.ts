@@ -18,6 +18,11 @@ export interface AudioSink {
   write(frame: AudioFrame): void;
   /** No more audio for now: a rest shorter than what the sink sends at a time may go out. */
   end?(): void;
+  /**
+   * True while nothing can be heard although the connection lives, because its network is being restored: a reply waits
+   * instead of failing. It must end by itself. Absent: never. Only asked of sinks that pace themselves.
+   */
+  readonly isSuspended?: boolean;
   /** Samples that reached the ear since the sink was made; never falls. Only asked of sinks that pace themselves. */
   playedSamples(): number;
   /** Synchronous: drops everything not yet played. At most one frame may still be heard. */

@@ -10,6 +10,7 @@ class Device implements PlayoutDevice {
   readonly sampleRateHz = RATE;
   readonly heard: number[] = [];
   queue: number[] = [];
+  isSuspended = false;
 
   write({ samples }: AudioFrame): void {
     this.queue.push(...samples);
@@ -38,6 +39,7 @@ function setUp() {
     held: tell('held'),
     started: tell('started'),
     progressed: () => {},
+    suspended: tell('suspended'),
     paused: tell('paused'),
     resumed: tell('resumed'),
     drained: tell('drained'),
@@ -259,6 +261,25 @@ describe('holding and pausing', () => {
     link.pause();
     expect(told).toEqual(['buffering 1']);
   });
+});
+
+test('a device whose network is away tells so at each look while a reply is under way, and only then', () => {
+  const { link, device, told, port, play } = setUp();
+  device.isSuspended = true;
+  port.tick();
+  const tts = voice(link);
+  const turn = link.attachTurn(1);
+  turn.begin('item');
+  turn.write('Hello.');
+  turn.end();
+  tts.audio(ramp(1, 101));
+  port.tick();
+  port.tick();
+  expect(told).toEqual(['buffering 1', 'started 1', 'suspended 1', 'suspended 1']);
+  device.isSuspended = false;
+  tts.done();
+  play(100);
+  expect(told.slice(4)).toEqual(['synthesized 1', 'drained 1']);
 });
 
 describe('restarts', () => {

@@ -18,6 +18,8 @@ const LOW_WATER_MS = 60;
  * Shorter than a reply that makes no progress is waited for, so that the apology is spoken in a room joined anew.
  */
 const STUCK_MS = 2_500;
+/** A lost network is given up by the library after 26 s; longer than this, and it hangs. */
+const LONGEST_HOLD_MS = 30_000;
 /** Must be a multiple of 10: anything else aborts the process. */
 export const SOURCE_QUEUE_MS = 200;
 
@@ -58,7 +60,7 @@ export class RoomSpeaker implements AudioSink {
   #inFlightSinceMs: number | null = null;
   #isStuck = false;
   #scheduled = false;
-  #isHeld = false;
+  #heldSinceMs: number | null = null;
   #isClosed = false;
   #timer: unknown;
 
@@ -69,6 +71,10 @@ export class RoomSpeaker implements AudioSink {
     this.#source = source;
     this.#clock = clock;
     this.sampleRateHz = sampleRateHz;
+  }
+
+  get isSuspended(): boolean {
+    return this.#heldSinceMs !== null && this.#clock.now() - this.#heldSinceMs < LONGEST_HOLD_MS;
   }
 
   /** Pieces given to the room, pieces it refused, samples of silence added. */
@@ -121,13 +127,14 @@ export class RoomSpeaker implements AudioSink {
 
   /** While the room has lost its network nothing is handed over: it would be counted as heard. */
   hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
+    this.#heldSinceMs = isHeld ? (this.#heldSinceMs ?? this.#clock.now()) : null;
     if (!isHeld) this.#schedule();
   }
 
   /** Takes nothing any more; the position stays. */
   close(): void {
     this.flush();
+    this.#heldSinceMs = null;
     this.#isClosed = true;
   }
 
@@ -142,7 +149,7 @@ export class RoomSpeaker implements AudioSink {
   }
 
   #pump(): void {
-    if (this.#isClosed || this.#isHeld) return;
+    if (this.#isClosed || this.#heldSinceMs !== null) return;
     if (this.#inFlightSinceMs !== null) {
       this.#lookWhetherStuck(this.#inFlightSinceMs);
       return;

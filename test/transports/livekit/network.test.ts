@@ -1,0 +1,80 @@
+// A reply in a room whose network goes away for a while, with the whole runtime behind it.
+import { expect, test } from 'vitest';
+import { seededIds } from '../../../src/ids.ts';
+import { Agent } from '../../../src/runtime/agent.ts';
+import { createRuntime } from '../../../src/runtime/create-runtime.ts';
+import { ScriptedLlm } from '../../../src/testing/scripted-llm.ts';
+import { ScriptedStt } from '../../../src/testing/scripted-stt.ts';
+import { ScriptedTts } from '../../../src/testing/scripted-tts.ts';
+import { ScriptedVad } from '../../../src/testing/scripted-vad.ts';
+import { SpokenScript } from '../../../src/testing/spoken-script.ts';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { livekitTransport } from '../../../src/transports/livekit/index.ts';
+import { FakeParticipant, FakeRtcWorld } from './fake-rtc.ts';
+
+async function start(tts = new ScriptedTts()) {
+  const clock = new VirtualClock();
+  const world = new FakeRtcWorld();
+  world.present.push(new FakeParticipant('anna'));
+  const text = 'one two three four five six seven eight nine ten eleven twelve';
+  const runtime = createRuntime({
+    clock,
+    ids: seededIds(),
+    providers: {
+      vad: new ScriptedVad(),
+      stt: new ScriptedStt(new SpokenScript()),
+      tts,
+      llm: new ScriptedLlm({ clock, otherwise: () => ({ text, firstTokenMs: 0, durationMs: 0 }) }),
+      turnDetector: null,
+    },
+  });
+  const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
+  const session = runtime.createSession({ agent: new Agent({}), transport });
+  const errors: string[] = [];
+  session.on('session_error', ({ message }) => errors.push(message));
+  const started = session.start();
+  await clock.settle();
+  await started;
+  // Takes a piece when there is room for it, as the native one: in the pace of speech.
+  const { source } = world;
+  const take = source.captureFrame.bind(source);
+  source.captureFrame = async (frame) => {
+    await take(frame);
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, (frame.data.length * 1000) / frame.sampleRate));
+  };
+  const end = async () => {
+    const closed = runtime.close();
+    await clock.advance(5_000);
+    await closed;
+  };
+  return { clock, world, session, errors, text, end };
+}
+
+test('an answer waits for a network that is away for 20 s, and is then heard to its end', async () => {
+  const { clock, world, session, errors, text, end } = await start();
+  const reply = session.sendText('count');
+  await clock.advance(1_000);
+  expect(session.state).toBe('speaking');
+  const before = world.source.frames.length;
+  world.room.emit('reconnecting');
+  await clock.advance(20_000);
+  expect(session.state).toBe('speaking');
+  expect(world.source.frames.length).toBeLessThanOrEqual(before + 1);
+  world.room.emit('reconnected');
+  await clock.advance(20_000);
+  expect((await reply).outcome).toBe('completed');
+  expect(errors).toEqual([]);
+  expect(session.history.at(-1)).toMatchObject({ type: 'assistant', text });
+  await end();
+});
+
+test('a network that never comes back, nor is given up, does not keep the answer for ever', async () => {
+  const { clock, world, session, errors, end } = await start();
+  session.sendText('count');
+  await clock.advance(1_000);
+  world.room.emit('reconnecting');
+  await clock.advance(40_000);
+  expect(errors.join(' ')).toContain('progress of the played position');
+  expect(session.state).not.toBe('speaking');
+  await end();
+});

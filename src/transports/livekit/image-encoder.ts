@@ -83,7 +83,6 @@ function encode(
 function start(): Worker {
   // No inherited flags: loaders and inspectors of the host have no business here.
   const thread = new Worker(new URL('./image-worker.ts', import.meta.url), { execArgv: [], name: 'image-encoder' });
-  thread.unref();
   thread.on('message', (answer: EncodeAnswer) => {
     const job = settle(answer.id);
     if ('data' in answer) job?.resolve(answer);
@@ -94,6 +93,8 @@ function start(): Worker {
   };
   thread.on('error', (error) => lose(`the encoder threw: ${error.message}`));
   thread.on('exit', () => lose('the encoder ended'));
+  // Last: a listener for messages would hold the process again.
+  thread.unref();
   return thread;
 }
 

@@ -1,5 +1,7 @@
 // The real thread and the real encoder: what comes out is read again by a decoder that knows nothing of them.
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import decode, { init } from '@jsquash/jpeg/decode.js';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { realClock } from '../../../src/clock.ts';
@@ -50,6 +52,12 @@ test('several are made one after the other; the last user to close ends the thre
   const third = openImageEncoder(realClock);
   expect((await third.encode(frameOf(RED), OPTIONS)).widthPx).toBe(320);
   third.close();
+});
+
+test('an encoder that nobody closed does not keep the process', async () => {
+  const file = fileURLToPath(new URL('./encoder-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [file], { stdio: 'ignore', timeout: 20_000 });
+  expect(await new Promise((resolve) => child.once('exit', (code) => resolve(code)))).toBe(0);
 });
 
 test('a frame that breaks the encoder is told, and the next one is made', async () => {

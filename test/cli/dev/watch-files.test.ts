@@ -35,7 +35,8 @@ test('a file that is written, and one that is replaced, is told; its neighbours 
 
 test('where nothing tells by itself the files are asked, and a burst is told once', async () => {
   const clock = new VirtualClock();
-  const [missing, other] = [join(folder, 'not', 'there.ts'), join(folder, 'other.ts')];
+  const [missing, other] = [join(folder, 'is', 'not', 'there.ts'), join(folder, 'other.ts')];
+  mkdirSync(join(folder, 'is'));
   const changed: string[] = [];
   const watcher = watchFiles({ files: new Set([file, missing, other]), clock, onChange: (path) => changed.push(path) });
   rmSync(file);
@@ -46,7 +47,7 @@ test('where nothing tells by itself the files are asked, and a burst is told onc
   await clock.advance(1_000);
   expect(changed).toEqual([file]);
   // A folder that is not there cannot be watched.
-  mkdirSync(join(folder, 'not'));
+  mkdirSync(join(folder, 'is', 'not'));
   writeFileSync(missing, 'here it is');
   await clock.advance(1_000);
   expect(changed).toEqual([file, missing]);

@@ -170,7 +170,7 @@ export class AgentControl {
   }
 
   #join(connection: RoomConnection): void {
-    const outbox = new Outbox(connection.clock, (error) => connection.problem(CONTROL_TOPIC, error));
+    const outbox = new Outbox(connection.clock, (error) => this.#problem('a message was not sent', error));
     this.#stay = { connection, outbox, told: new Set() };
     connection.beforeLeaving(async () => {
       await outbox.whenIdle();

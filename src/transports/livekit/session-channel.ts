@@ -80,7 +80,7 @@ export function attachSessionChannel(
   const join = (connection: RoomConnection) => {
     const joined: Stay = {
       connection,
-      outbox: new Outbox(connection.clock, (error) => connection.problem(SESSION_TOPIC, error)),
+      outbox: new Outbox(connection.clock, (error) => problem(joined, 'a message was not sent', error)),
       told: new Set(),
       writer: null,
     };

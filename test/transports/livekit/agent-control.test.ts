@@ -399,10 +399,11 @@ describe('the channel', () => {
     const { world, ask, session, problems } = await start();
     world.onSend = () => Promise.reject(new Error('not allowed'));
     await ask({ type: 'interrupt', id: 1 });
-    world.onSend = () => new Promise(() => {});
     await ask({ type: 'interrupt', id: 2 });
-    expect(session.calls).toHaveLength(2);
-    expect(problems).toEqual(['livekit agent-control']);
+    world.onSend = () => new Promise(() => {});
+    await ask({ type: 'interrupt', id: 3 });
+    expect(session.calls).toHaveLength(3);
+    expect(problems).toEqual(['livekit agent-control: a message was not sent']);
   });
 });
 

@@ -74,6 +74,15 @@ export class OptionRule<Out, In = Out> implements OptionParser<Out> {
     return new OptionRule((value) => (value === undefined ? undefined : this.read(value)));
   }
 
+  /** A further rule for what was read. */
+  and(isFit: (value: Out) => boolean, rule: string): OptionRule<Out, In> {
+    return new OptionRule((given) => {
+      const value = this.read(given);
+      if (!isFit(value)) throw new BrokenRule(rule);
+      return value;
+    });
+  }
+
   /** What is used when nothing is given. */
   default(value: Out): OptionRule<Out, In | undefined> {
     return new OptionRule((given) => (given === undefined ? value : this.read(given)));
@@ -151,6 +160,18 @@ export function fields<F extends Fields>(rules: F): OptionRule<Read<F>, Given<F>
     }
     return read as Read<F>; // one entry for each rule
   });
+}
+
+/** A group of options that may be left out as a whole. */
+export function group<R extends OptionRule<unknown, unknown>>(
+  rule: R,
+): OptionRule<OptionsOf<R>, R['given'] | undefined> {
+  return new OptionRule((value) => rule.read(value ?? {}) as OptionsOf<R>); // what `rule` reads
+}
+
+/** Milliseconds from `min` to `max`; `fallback` when nothing is given. */
+export function milliseconds(min: number, max: number, fallback: number): OptionRule<number, number | undefined> {
+  return numberFrom(min, max, `must be a number of milliseconds from ${min} to ${max}`).default(fallback);
 }
 
 function at<T>(key: PropertyKey, read: () => T): T {

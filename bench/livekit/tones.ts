@@ -7,11 +7,19 @@ const AMPLITUDE = 8_000;
 /** Mean square above which 20 ms are a tone: -30 dBFS, 15 dB below it. */
 const LOUD = 1_000 ** 2;
 
+const made = new Map<string, Int16Array>();
+
+/** The same array each time: making one takes longer than an agent works for a turn. */
 export function toneOf(code: number, durationMs: number, rateHz: number): Int16Array {
+  const key = `${code} ${durationMs} ${rateHz}`;
   const hz = FIRST_HZ + STEP_HZ * (code % CODES);
-  return Int16Array.from({ length: (rateHz * durationMs) / 1000 }, (_, i) =>
-    Math.round(AMPLITUDE * Math.sin((2 * Math.PI * hz * i) / rateHz)),
-  );
+  const tone =
+    made.get(key) ??
+    Int16Array.from({ length: (rateHz * durationMs) / 1000 }, (_, i) =>
+      Math.round(AMPLITUDE * Math.sin((2 * Math.PI * hz * i) / rateHz)),
+    );
+  made.set(key, tone);
+  return tone;
 }
 
 export function isLoud(samples: Int16Array): boolean {

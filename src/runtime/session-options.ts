@@ -5,8 +5,10 @@ import type { TurnSettings } from '../machines/turn.machine.ts';
 import {
   fields,
   type GivenOptionsOf,
+  group,
   having,
   isObject,
+  milliseconds,
   numberFrom,
   OptionRule,
   type OptionsOf,
@@ -17,13 +19,7 @@ import {
 } from '../options.ts';
 
 const ONE_DAY_MS = 86_400_000;
-const ms = (fallback: number, min = 0) =>
-  numberFrom(min, ONE_DAY_MS, `must be a number of milliseconds from ${min} to ${ONE_DAY_MS}`).default(fallback);
-
-/** A group of options that may be left out as a whole. */
-function group<R extends OptionRule<unknown, unknown>>(rule: R): OptionRule<OptionsOf<R>, R['given'] | undefined> {
-  return new OptionRule((value) => rule.read(value ?? {}) as OptionsOf<R>); // what `rule` reads
-}
+const ms = (fallback: number, min = 0) => milliseconds(min, ONE_DAY_MS, fallback);
 
 const deadlines = fields({
   /** Transport open -> usable. Then the session fails. */

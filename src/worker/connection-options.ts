@@ -1,6 +1,5 @@
 // Where a worker registers and with which key: options first, then the environment.
-import { z } from 'zod';
-import { parseOptions } from '../options.ts';
+import { fields, having, type OptionsOf, parseOptions } from '../options.ts';
 
 export interface ConnectionOptions {
   /** `ws:`, `wss:`, `http:` or `https:` address of the server. Default LIVEKIT_URL. */
@@ -13,6 +12,8 @@ export interface ConnectionOptions {
 
 const SCHEMES = /^(wss?|https?):$/;
 
+const isFilled = (value: unknown) => typeof value === 'string' && value !== '';
+
 const isServerUrl = (text: string) => {
   try {
     const url = new URL(text);
@@ -22,19 +23,22 @@ const isServerUrl = (text: string) => {
   }
 };
 
-const schema = z.object({
-  url: z
-    .string('must be set: give `url` or the environment variable LIVEKIT_URL')
-    .refine(isServerUrl, 'must be a ws, wss, http or https address without user and password'),
-  apiKey: z
-    .string('must be set: give `apiKey` or the environment variable LIVEKIT_API_KEY')
-    .min(1, 'must not be empty'),
-  apiSecret: z
-    .string('must be set: give `apiSecret` or the environment variable LIVEKIT_API_SECRET')
-    .min(1, 'must not be empty'),
+const setBy = (field: string, variable: string) =>
+  having<string>(
+    (value) => value !== undefined,
+    `must be set: give \`${field}\` or the environment variable ${variable}`,
+  );
+
+const schema = fields({
+  url: setBy('url', 'LIVEKIT_URL').and(
+    isServerUrl,
+    'must be a ws, wss, http or https address without user and password',
+  ),
+  apiKey: setBy('apiKey', 'LIVEKIT_API_KEY').and(isFilled, 'must not be empty'),
+  apiSecret: setBy('apiSecret', 'LIVEKIT_API_SECRET').and(isFilled, 'must not be empty'),
 });
 
-export type Connection = Readonly<z.output<typeof schema>>;
+export type Connection = Readonly<OptionsOf<typeof schema>>;
 
 /** @throws AgentError `ERR_OPTION` */
 export function resolveConnection(

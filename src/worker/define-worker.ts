@@ -1,6 +1,19 @@
 // What a worker is: whom it serves, under which name, with which limits. Plain and checked; it runs nothing.
-import { z } from 'zod';
-import { parseOptions } from '../options.ts';
+import {
+  fields,
+  group,
+  having,
+  isFunction,
+  isObject,
+  listOf,
+  milliseconds,
+  type OptionsOf,
+  parseOptions,
+  textLike,
+  textOfLength,
+  trueOrFalse,
+  wholeNumberFrom,
+} from '../options.ts';
 import type { RuntimeOptions } from '../runtime/create-runtime.ts';
 import { type HostOptions, hostOptions } from './host/host-options.ts';
 import type { JobContext } from './job-context.ts';
@@ -61,65 +74,52 @@ export interface WorkerOptions {
   readonly drainTimeoutMs?: number;
 }
 
-const isFunction = (value: unknown) => typeof value === 'function';
-const isObject = (value: unknown) => typeof value === 'object' && value !== null;
-const ms = (min: number, max: number, fallback: number) =>
-  z
-    .number(`must be a number of milliseconds from ${min} to ${max}`)
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(fallback);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the server refuses
 const CONTROL = /[\u0000-\u001f\u007f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: see above
 const DEPLOYMENT = /^[^_\s\u0000-\u001f\u007f]*$/;
 
-const flag = z.boolean().optional();
+const KINDS: readonly unknown[] = ['room', 'publisher', 'participant'] satisfies readonly JobKind[];
+const isKind = (value: unknown) => KINDS.includes(value);
+const flag = trueOrFalse().optional();
 
-const schema = z.strictObject({
-  entry: z.custom<Entry>(isFunction, 'must be a function'),
-  agentName: z
-    .string()
-    .max(128, 'must have at most 128 characters')
-    .refine((name) => !CONTROL.test(name), 'must have no control characters')
+const schema = fields({
+  entry: having<Entry>(isFunction, 'must be a function'),
+  agentName: textOfLength(0, 128)
+    .and((name) => !CONTROL.test(name), 'must have no control characters')
     .default(''),
-  kinds: z
-    .array(z.enum(['room', 'publisher', 'participant'], 'must be room, publisher or participant'))
-    .min(1, 'must name at least one kind')
-    .refine((kinds) => new Set(kinds).size === kinds.length, 'must not name a kind twice')
+  kinds: listOf(having<JobKind>(isKind, 'must be room, publisher or participant'))
+    .and((kinds) => kinds.length > 0, 'must name at least one kind')
+    .and((kinds) => new Set(kinds).size === kinds.length, 'must not name a kind twice')
     .default(['room']),
-  requestFilter: z.custom<RequestFilter>(isFunction, 'must be a function').optional(),
-  prewarm: z.custom<Prewarm>(isFunction, 'must be a function').optional(),
-  maxJobs: z.number().int('must be a whole number').min(0, 'must be a whole number >= 0').default(10),
-  permissions: z
-    .strictObject({
-      canSubscribe: flag,
-      canPublish: flag,
-      canPublishData: flag,
-      canUpdateMetadata: flag,
-      hidden: flag,
-      canSubscribeMetrics: flag,
-      canManageAgentSession: flag,
-    })
-    .optional(),
-  deployment: z
-    .string()
-    .refine((text) => Buffer.byteLength(text) <= 64, 'must have at most 64 bytes')
-    .refine((text) => DEPLOYMENT.test(text), 'must have no underscore, space or control character')
+  requestFilter: having<RequestFilter>(isFunction, 'must be a function').optional(),
+  prewarm: having<Prewarm>(isFunction, 'must be a function').optional(),
+  maxJobs: wholeNumberFrom(0, Number.MAX_SAFE_INTEGER, 'must be a whole number >= 0').default(10),
+  permissions: fields({
+    canSubscribe: flag,
+    canPublish: flag,
+    canPublishData: flag,
+    canUpdateMetadata: flag,
+    hidden: flag,
+    canSubscribeMetrics: flag,
+    canManageAgentSession: flag,
+  }).optional(),
+  deployment: textLike(DEPLOYMENT, 'must be text without underscore, space or control character')
+    .and((text) => Buffer.byteLength(text) <= 64, 'must have at most 64 bytes')
     .default(''),
-  runtime: z.custom<RuntimeOptions>(isObject, 'must be an object').default({}),
-  hosts: hostOptions.prefault({}),
-  reconcile: z.boolean('must be true or false').default(true),
-  filterTimeoutMs: ms(1, 2_000, 50),
-  shutdownTimeoutMs: ms(0, 600_000, 10_000),
-  prewarmTimeoutMs: ms(1, 600_000, 30_000),
-  drainTimeoutMs: ms(0, 86_400_000, 3_600_000),
+  runtime: having<RuntimeOptions>(isObject, 'must be an object').default({}),
+  hosts: group(hostOptions),
+  reconcile: trueOrFalse().default(true),
+  filterTimeoutMs: milliseconds(1, 2_000, 50),
+  shutdownTimeoutMs: milliseconds(0, 600_000, 10_000),
+  prewarmTimeoutMs: milliseconds(1, 600_000, 30_000),
+  drainTimeoutMs: milliseconds(0, 86_400_000, 3_600_000),
 });
 
 const BRAND = Symbol.for('livekitex-agent.worker');
 
 /** The options of a worker, checked, with their defaults. Made by {@link defineWorker}. */
-export type WorkerDefinition = Readonly<z.output<typeof schema>>;
+export type WorkerDefinition = Readonly<OptionsOf<typeof schema>>;
 
 /** @throws AgentError `ERR_OPTION` */
 export function defineWorker(options: WorkerOptions): WorkerDefinition {

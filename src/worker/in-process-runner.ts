@@ -27,7 +27,7 @@ export class InProcessRunner implements JobRunner {
     this.#options = options;
   }
 
-  /** The runtime of this process, made with the first job. */
+  /** The runtime of this process. */
   get runtime(): Runtime {
     const { definition, clock, ids } = this.#options;
     // As many sessions as jobs, unless the worker says otherwise.
@@ -36,9 +36,11 @@ export class InProcessRunner implements JobRunner {
     return this.#runtime;
   }
 
-  /** @throws AgentError `ERR_WORKER`, `ERR_TIMEOUT` */
+  /** @throws AgentError `ERR_OPTION`, `ERR_WORKER`, `ERR_TIMEOUT` */
   async open(): Promise<void> {
     const { definition, clock } = this.#options;
+    // Made now, so that a wrong option of it ends the worker and not its first call.
+    void this.runtime;
     const { prewarm, prewarmTimeoutMs } = definition;
     if (prewarm === undefined) return;
     const deadline = new AbortController();

@@ -1,9 +1,8 @@
 // A session of its own for each participant of a room: begun when they come, ended when they leave.
-import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { textOf } from '../errors.ts';
 import type { SessionState } from '../events.ts';
-import { parseOptions } from '../options.ts';
+import { fields, milliseconds, parseOptions } from '../options.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
 import type { JobParticipant } from './job-info.ts';
 import type { JobParticipants, RoomParticipant } from './job-participants.ts';
@@ -14,13 +13,7 @@ export interface ParticipantSessionsOptions {
   readonly lingerMs?: number;
 }
 
-const rules = z.strictObject({
-  lingerMs: z
-    .number('must be a number of milliseconds from 0 to 600 000')
-    .min(0, 'must be >= 0')
-    .max(600_000, 'must be at most 600 000')
-    .default(5_000),
-});
+const rules = fields({ lingerMs: milliseconds(0, 600_000, 5_000) });
 
 /** Whom agents talk to; other agents, recorders and streams are not people. */
 const PEOPLE: readonly JobParticipant['kind'][] = ['standard', 'sip', 'connector'];

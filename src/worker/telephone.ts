@@ -1,8 +1,7 @@
 // The telephone side of a job: keypad tones in both directions, and how far a call is.
-import { z } from 'zod';
 import { type Clock, sleep } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
-import { parseOptions } from '../options.ts';
+import { fields, having, milliseconds, parseOptions, textOfLength, wholeNumberFrom } from '../options.ts';
 import { codeOf, digitOf } from '../transports/livekit/dtmf.ts';
 import { withinMs } from '../transports/livekit/outbox.ts';
 import type { RtcRoom } from '../transports/livekit/rtc.ts';
@@ -50,27 +49,18 @@ export interface WaitForSipOptions {
   readonly timeoutMs?: number;
 }
 
-const ms = (min: number, max: number, fallback: number) =>
-  z
-    .number(`must be a number of milliseconds from ${min} to ${max}`)
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(fallback);
 const isKey = (text: string) => codeOf(text) !== undefined;
-const toneRules = z
-  .string('must be a string')
-  .min(1, 'must have at least one digit')
-  .max(256, 'must have at most 256 digits')
-  .refine((text) => [...text].every(isKey), 'must have only 0-9, *, #, A-D');
-const sendRules = z.strictObject({ spacingMs: ms(50, 5_000, 300) });
-const collectRules = z.strictObject({
-  digits: z.number().int().min(1, 'must be from 1 to 256').max(256, 'must be from 1 to 256').default(32),
-  terminator: z.string().refine(isKey, 'must be one of 0-9, *, #, A-D').nullable().default('#'),
-  timeoutMs: ms(1, 600_000, 10_000),
-  interDigitTimeoutMs: ms(1, 600_000, 3_000),
-  participant: z.string().min(1, 'must not be empty').optional(),
+const KEY = 'must be one of 0-9, *, #, A-D';
+const toneRules = textOfLength(1, 256).and((text) => [...text].every(isKey), 'must have only 0-9, *, #, A-D');
+const sendRules = fields({ spacingMs: milliseconds(50, 5_000, 300) });
+const collectRules = fields({
+  digits: wholeNumberFrom(1, 256, 'must be a whole number from 1 to 256').default(32),
+  terminator: having<string | null>((key) => key === null || (typeof key === 'string' && isKey(key)), KEY).default('#'),
+  timeoutMs: milliseconds(1, 600_000, 10_000),
+  interDigitTimeoutMs: milliseconds(1, 600_000, 3_000),
+  participant: textOfLength(1, 1_000).optional(),
 });
-const waitRules = z.strictObject({ timeoutMs: ms(1, 600_000, 60_000) });
+const waitRules = fields({ timeoutMs: milliseconds(1, 600_000, 60_000) });
 
 /** A tone that the room does not take within this time was not sent. */
 const SEND_LIMIT_MS = 5_000;

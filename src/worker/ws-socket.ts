@@ -33,10 +33,14 @@ export const openWebSocket: OpenSocket = ({ url, token, signal }: SocketTarget, 
       else if (before === 'open') listener.onClosed(error.message);
     };
     const abandon = () => {
-      if (phase === 'opening') end(new AgentError('ERR_TIMEOUT', 'the server did not open the socket in time'));
+      if (phase === 'opening')
+        end(new AgentError('ERR_TIMEOUT', 'the server did not open the socket in time', UNREACHED));
     };
     // A terminated socket may still report an error; without a listener that would end the process.
-    socket.on('error', (error) => end(failure(textOf(error), error)));
+    socket.on('error', (error) => {
+      if (phase === 'opening') end(unreachable(error));
+      else end(failure(textOf(error), error));
+    });
     socket.on('unexpected-response', (_request, response) => {
       response.resume();
       end(refusal(response));
@@ -78,6 +82,12 @@ function refusal({ statusCode = 0 }: IncomingMessage): AgentError {
     retryable: !isHopeless,
     ...(isHopeless && { field: 'url', fix: 'Check LIVEKIT_URL: there is no LiveKit agent endpoint at this address' }),
   });
+}
+
+const UNREACHED = { field: 'url', fix: 'Check LIVEKIT_URL, and that the server runs' };
+
+function unreachable(cause: Error): AgentError {
+  return new AgentError('ERR_TRANSPORT', `the server cannot be reached: ${textOf(cause)}`, { ...UNREACHED, cause });
 }
 
 function failure(message: string, cause?: unknown): AgentError {

@@ -21,10 +21,10 @@ test.each([
   [{ entry, deployment: 'ä'.repeat(33) }, 'deployment'],
   [{ entry, filterTimeoutMs: 2_001 }, 'filterTimeoutMs'],
   [{ entry, shutdownTimeoutMs: Number.NaN }, 'shutdownTimeoutMs'],
-  [{ entry, agentname: 'x' }, 'worker'],
+  [{ entry, agentname: 'x' }, 'agentname'],
   [{ entry, hosts: { sessionsPerHost: 0 } }, 'hosts.sessionsPerHost'],
   [{ entry, hosts: { spares: 0.5 } }, 'hosts.spares'],
-  [{ entry, hosts: { spare: 2 } }, 'hosts'],
+  [{ entry, hosts: { spare: 2 } }, 'hosts.spare'],
 ])('defineWorker(%j) names %s', (options, field) => {
   expect(() => defineWorker(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
 });

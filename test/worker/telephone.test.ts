@@ -50,7 +50,7 @@ describe('tones out', () => {
     ['1'.repeat(257), {}, 'sendDtmf'],
     [12 as unknown as string, {}, 'sendDtmf'],
     ['1', { spacingMs: 10 }, 'spacingMs'],
-    ['1', { spacing: 100 } as object, 'sendDtmf'],
+    ['1', { spacing: 100 } as object, 'spacing'],
   ])('%j with %j is refused and nothing is sent', async (tones, options, field) => {
     const call = await startCall();
     await expect(call.job.sendDtmf(tones, options)).rejects.toMatchObject({ code: 'ERR_OPTION', field });

@@ -1,14 +1,21 @@
 // The monitoring endpoints of a worker over HTTP: for probes, for Prometheus, for an operator with curl.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { z } from 'zod';
 import { AgentError, textOf } from '../../errors.ts';
-import { parseOptions } from '../../options.ts';
+import {
+  fields,
+  having,
+  isFunction,
+  isObject,
+  type OptionsOf,
+  parseOptions,
+  textOfLength,
+  wholeNumberFrom,
+} from '../../options.ts';
 import { type Logger, silentLogger } from '../logger.ts';
 import type { RunningSession } from '../runner.ts';
 import type { WorkerStatus } from '../worker-manager.ts';
 import { LoopLag } from './loop-lag.ts';
-import { workerMetrics } from './metrics.ts';
 import { answerTo, type HealthAnswer, json, type RouteParts } from './routes.ts';
 
 export interface KnownTool {
@@ -37,24 +44,23 @@ export interface HealthServerOptions {
   readonly logger?: Logger;
 }
 
-const schema = z.strictObject({
-  source: z.custom<HealthSource>((value) => typeof value === 'object' && value !== null, 'must be a WorkerManager'),
-  tools: z.custom<() => readonly KnownTool[]>((value) => typeof value === 'function', 'must be a function').optional(),
-  host: z.string().min(1, 'must not be empty').default('127.0.0.1'),
-  port: z.number().int('must be a whole number').min(0, 'must be >= 0').max(65_535, 'must be <= 65535').default(8_081),
-  token: z.string().min(16, 'must have at least 16 characters').optional(),
-  logger: z
-    .custom<Logger>((value) => typeof value === 'object' && value !== null, 'must be a logger')
-    .default(silentLogger),
+const schema = fields({
+  source: having<HealthSource>(isObject, 'must be a WorkerManager'),
+  tools: having<() => readonly KnownTool[]>(isFunction, 'must be a function').optional(),
+  host: textOfLength(1, 1_000).default('127.0.0.1'),
+  port: wholeNumberFrom(0, 65_535, 'must be a whole number from 0 to 65535').default(8_081),
+  token: textOfLength(16, 10_000).optional(),
+  logger: having<Logger>(isObject, 'must be a logger').default(silentLogger),
 });
 
 /** Whoever needs longer for a request line and a few headers is no probe. */
 const REQUEST_TIMEOUT_MS = 5_000;
+const CHECK_EVERY_MS = 1_000;
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8_192;
 
 export class HealthServer {
-  readonly #options: z.output<typeof schema>;
+  readonly #options: OptionsOf<typeof schema>;
   readonly #server: Server;
   readonly #lag = new LoopLag();
   readonly #parts: RouteParts;
@@ -73,7 +79,12 @@ export class HealthServer {
       },
       ...(tools !== undefined && { tools }),
     };
-    this.#parts = { source: shown, metrics: workerMetrics(shown), lag: this.#lag };
+    let registry: ReturnType<RouteParts['metrics']> | null = null;
+    const metrics = () => {
+      registry ??= import('./metrics.ts').then(({ workerMetrics }) => workerMetrics(shown));
+      return registry;
+    };
+    this.#parts = { source: shown, metrics, lag: this.#lag };
     this.#tokenDigest = token === undefined ? null : digest(token);
     this.#server = createServer(
       {
@@ -81,6 +92,8 @@ export class HealthServer {
         headersTimeout: REQUEST_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: REQUEST_TIMEOUT_MS,
+        // By default Node looks for such clients twice a minute, and as many as are let in would keep probes out until then.
+        connectionsCheckingInterval: CHECK_EVERY_MS,
       },
       (request, response) => void this.#respond(request, response),
     );

@@ -11,7 +11,8 @@ export interface HealthAnswer {
 
 export interface RouteParts {
   readonly source: HealthSource;
-  readonly metrics: Registry;
+  /** Loaded with the first scrape: many workers are never asked. */
+  metrics(): Promise<Registry>;
   readonly lag: LoopLag;
 }
 
@@ -42,8 +43,10 @@ export async function answerTo(path: string, { source, metrics, lag }: RoutePart
       return json(200, {
         tools: (source.tools?.() ?? []).map(({ name, description }) => ({ name, description })),
       });
-    case '/metrics':
-      return { status: 200, contentType: metrics.contentType, body: await metrics.metrics() };
+    case '/metrics': {
+      const registry = await metrics();
+      return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
+    }
     default: {
       const sessionId = SESSION.exec(path)?.[1];
       const session = source.sessions.find((each) => each.sessionId === sessionId);

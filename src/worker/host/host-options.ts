@@ -1,5 +1,5 @@
 // How many calls a host process carries, and when it is replaced.
-import { z } from 'zod';
+import { fields, wholeNumberFrom } from '../../options.ts';
 
 export interface HostOptions {
   /** Jobs in one host at the same time. Default 10, which is what the room library carries well; 1 to 100. */
@@ -14,10 +14,12 @@ export interface HostOptions {
   readonly memoryLimitMb?: number;
 }
 
-const whole = (fallback: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.number().int('must be a whole number').min(1, 'must be >= 1').max(max, `must be <= ${max}`).default(fallback);
+const whole = (fallback: number, max = Number.MAX_SAFE_INTEGER) => {
+  const bound = max === Number.MAX_SAFE_INTEGER ? '>= 1' : `from 1 to ${max}`;
+  return wholeNumberFrom(1, max, `must be a whole number ${bound}`).default(fallback);
+};
 
-export const hostOptions = z.strictObject({
+export const hostOptions = fields({
   sessionsPerHost: whole(10, 100),
   spares: whole(1, 32),
   recycleAfterJobs: whole(200),

@@ -206,6 +206,50 @@ test('a port that is taken is one clear error', async () => {
   await second.close();
 });
 
+test('clients that never end their request are dropped, and make room for probes', async () => {
+  const { url, get } = await startHealth();
+  const port = Number(new URL(url).port);
+  const dropped = Array.from(
+    { length: 64 },
+    () =>
+      new Promise<void>((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write('GET /live HTTP/1.1\r\nHost: x\r\nX-Slow: '));
+        socket.on('error', () => {}).on('close', () => resolve());
+        socket.resume();
+      }),
+  );
+  await Promise.all(dropped);
+  expect((await get('/live')).status).toBe(200);
+});
+
+test('headers without end are refused before they are read', async () => {
+  const { url, get } = await startHealth();
+  const answer = await new Promise<string>((resolve) => {
+    let text = '';
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const header = `X-Long: ${'a'.repeat(1_000)}\r\n`;
+    socket.write(`GET /live HTTP/1.1\r\nHost: x\r\n${header.repeat(20)}`);
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('error', () => {}).on('close', () => resolve(text));
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+  expect((await get('/live')).status).toBe(200);
+});
+
+test.each([
+  ['of another scheme', 'Basic MTIzNDU2Nzg5MDEyMzQ1Njc4OTA='],
+  ['with a part of it', 'Bearer 1234567890123456789'],
+  ['with more than it', 'Bearer 123456789012345678901'],
+  ['twice', 'Bearer 12345678901234567890 12345678901234567890'],
+  ['of many kilobytes', `Bearer ${'1'.repeat(6_000)}`],
+  ['without one', 'Bearer'],
+])('a token %s opens nothing', async (_, authorization) => {
+  const { get } = await startHealth({ token: '12345678901234567890' });
+  expect((await get('/status', { headers: { authorization } })).status).toBe(401);
+});
+
 test('random bytes and random requests never end it', async () => {
   const { url, get } = await startHealth();
   const port = Number(new URL(url).port);

@@ -22,7 +22,6 @@ export {
   type DialOptions,
   JobContext,
   type JobContextOptions,
-  type JobSessionOptions,
   type ParticipantEntry,
   type SessionForParticipant,
   type ShutdownCallback,
@@ -30,6 +29,7 @@ export {
 } from './job-context.ts';
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export type { RoomParticipant } from './job-participants.ts';
+export type { JobSession, JobSessionOptions } from './job-sessions.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
 export type { ParticipantSessions, ParticipantSessionsOptions } from './participant-sessions.ts';

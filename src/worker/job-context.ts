@@ -2,14 +2,13 @@
 import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
-import type { Runtime, SessionStartOptions } from '../runtime/create-runtime.ts';
-import { attachRoomIo, LivekitTransport, type Rtc } from '../transports/livekit/index.ts';
+import type { Runtime } from '../runtime/create-runtime.ts';
+import type { Rtc } from '../transports/livekit/index.ts';
 import type { LimitTracks } from '../transports/livekit/track-audience.ts';
-import { watchAbsence } from './absence.ts';
-import { type JobChannelOptions, openChannels } from './job-channels.ts';
 import type { JobInfo, JobParticipant } from './job-info.ts';
 import { JobParticipants, type RoomParticipant } from './job-participants.ts';
 import { JobRoom } from './job-room.ts';
+import { type JobSession, type JobSessionOptions, JobSessions } from './job-sessions.ts';
 import type { Logger } from './logger.ts';
 import { ParticipantSessions, type ParticipantSessionsOptions } from './participant-sessions.ts';
 import type { AssignedJob, Presence } from './runner.ts';
@@ -31,17 +30,6 @@ export type ParticipantEntry = (job: JobContext, participant: RoomParticipant) =
 export type SessionForParticipant = (
   participant: RoomParticipant,
 ) => JobSessionOptions | null | Promise<JobSessionOptions | null>;
-
-export interface JobSessionOptions extends Omit<SessionStartOptions, 'transport'>, JobChannelOptions {
-  /** Default: the room of the job. */
-  readonly transport?: SessionStartOptions['transport'];
-  /** Identity of whom to talk to in the room. Default: whom the job is for, or else the first person, telephone or connector. */
-  readonly participant?: string;
-  /** With `participant`: nobody else in the room hears the agent, reads its words or is noticed by it. Default false. */
-  readonly isPrivate?: boolean;
-  /** Hear what the client recorded before the agent came, ahead of the live audio. Default true. */
-  readonly preConnectAudio?: boolean;
-}
 
 export interface TransferOptions extends CallOptions, Omit<NewTransfer, 'roomName' | 'identity' | 'to'> {}
 export interface DialOptions extends CallOptions, Omit<NewSipParticipant, 'roomName'> {}
@@ -94,12 +82,11 @@ export class JobContext {
   /** Free for the job's own use. */
   readonly userData = new Map<string, unknown>();
   readonly #options: JobContextOptions;
-  readonly #callbacks: NamedCallback[] = [];
+  readonly #callbacks = new Set<NamedCallback>();
   readonly #participants: JobParticipants;
   readonly #room: JobRoom;
   readonly #telephone: Telephone;
-  /** With the transport of those in the room of the job. */
-  readonly #sessions = new Map<AgentSession, LivekitTransport | null>();
+  readonly #sessions: JobSessions;
   #hasJoined = false;
   #presence: { readonly state: Presence; readonly sinceMs: number };
 
@@ -136,6 +123,17 @@ export class JobContext {
         else this.hold(Promise.reject(new AgentError('ERR_TRANSPORT', 'the room was lost')));
       },
     });
+    this.#sessions = new JobSessions({
+      runtime: this.runtime,
+      room: this.#room,
+      participants,
+      clock,
+      log,
+      participant: this.info.participant?.identity,
+      onEnd: (run, name) => this.#onEnd(run, name),
+      hold: (held) => this.hold(held),
+      onReason: (reason) => options.onReason(reason),
+    });
   }
 
   get id(): string {
@@ -164,14 +162,13 @@ export class JobContext {
   /** Runs when the job ends, for whatever reason, within `shutdownTimeoutMs`; all of them at once. A throw is reported and harmless. */
   addShutdownCallback(
     run: ShutdownCallback,
-    name = run.name === '' ? `callback ${this.#callbacks.length + 1}` : run.name,
+    name = run.name === '' ? `callback ${this.#callbacks.size + 1}` : run.name,
   ): void {
-    if (this.signal.aborted) throw new AgentError('ERR_CLOSED', 'the job is ending', { field: 'addShutdownCallback' });
-    this.#callbacks.push({ name, run });
+    this.#onEnd(run, name);
   }
 
   get shutdownCallbacks(): readonly NamedCallback[] {
-    return this.#callbacks;
+    return [...this.#callbacks];
   }
 
   /** Keeps the job alive until `held` settles, although the entry function is over; a rejection fails the job. */
@@ -183,52 +180,14 @@ export class JobContext {
    * Starts a session in this process, in the room of the job unless a transport is given. The job lives at least as
    * long, and the session is closed when the job ends. All sessions of a job share one stay in its room.
    */
-  async startSession({
-    transport: given,
-    participant = this.info.participant?.identity,
-    isPrivate = false,
-    preConnectAudio,
-    agentControl,
-    sessionChannel,
-    ...options
-  }: JobSessionOptions): Promise<AgentSession> {
+  async startSession(options: JobSessionOptions): Promise<AgentSession> {
     this.signal.throwIfAborted();
-    if (isPrivate && participant === undefined)
-      throw new AgentError('ERR_OPTION', 'a private session is for one participant', {
-        field: 'participant',
-        rule: 'must be given with `isPrivate`',
-      });
-    const transport = given ?? this.#room.transport({ participant, isPrivate, preConnectAudio });
-    const session = this.runtime.createSession({ ...options, transport });
-    this.log.info({ sessionId: session.sessionId }, 'session starting');
-    const inRoom = transport instanceof LivekitTransport ? transport : null;
-    if (inRoom !== null) {
-      attachRoomIo(session, inRoom);
-      openChannels(session, inRoom, { agentControl, sessionChannel });
-    }
-    this.#sessions.set(session, inRoom);
-    const stopped = session.whenStopped.then(({ reason }) => {
-      this.#sessions.delete(session);
-      this.#options.onReason(reason);
-      this.log.info({ sessionId: session.sessionId, reason }, 'session stopped');
-    });
-    this.addShutdownCallback((reason) => session.close(reason), `session ${session.sessionId}`);
-    await session.start();
-    this.hold(stopped);
-    if (given === undefined && participant !== undefined) {
-      const watched = { participants: this.#participants, clock: this.clock };
-      const stop = watchAbsence(watched, participant, () => void session.close('the user did not come back'));
-      void stopped.then(stop);
-    }
-    return session;
+    return this.#sessions.start(options);
   }
 
   /** The sessions that run, each with the identity of whom it talks to in the room. */
-  get sessions(): readonly { readonly sessionId: string; readonly participant: string | null }[] {
-    return [...this.#sessions].map(([{ sessionId }, transport]) => ({
-      sessionId,
-      participant: transport?.connection?.user?.identity ?? null,
-    }));
+  get sessions(): readonly JobSession[] {
+    return this.#sessions.list;
   }
 
   /**
@@ -267,10 +226,7 @@ export class JobContext {
 
   /** Lets a session of this job talk to another participant from now on; null: to whoever is linked, or else comes first. */
   linkTo(session: AgentSession, identity: string | null): void {
-    const transport = this.#sessions.get(session);
-    if (transport === undefined || transport === null)
-      throw new AgentError('ERR_CLOSED', 'the session is not in the room of this job', { field: 'linkTo' });
-    transport.linkTo(identity);
+    this.#sessions.linkTo(session, identity);
   }
 
   /** Participants in the room as the room's connection told them, the agent itself left out. */
@@ -390,11 +346,7 @@ export class JobContext {
 
   async #deleteRoom(reason: string): Promise<void> {
     const { api } = this;
-    const open = [...this.#sessions];
-    const left = this.#room.leave();
-    await Promise.all(open.map(([session]) => session.close(reason)));
-    await Promise.all(open.map(([, transport]) => transport?.close()));
-    await left;
+    await Promise.all([this.#room.leave(), this.#sessions.close(reason)]);
     try {
       await api.deleteRoom(this.roomName);
     } catch (error) {
@@ -421,5 +373,12 @@ export class JobContext {
 
   get presence(): { readonly state: Presence; readonly sinceMs: number } {
     return this.#presence;
+  }
+
+  #onEnd(run: ShutdownCallback, name: string): () => void {
+    if (this.signal.aborted) throw new AgentError('ERR_CLOSED', 'the job is ending', { field: 'addShutdownCallback' });
+    const callback = { name, run };
+    this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
   }
 }

@@ -1,7 +1,7 @@
 import { AgentSession as pb } from '@livekit/protocol';
 import { expect, test } from 'vitest';
 import { loadSessionCodec } from '../../src/transports/livekit/session-protocol.ts';
-import type { JobSessionOptions } from '../../src/worker/job-context.ts';
+import type { JobSessionOptions } from '../../src/worker/index.ts';
 import { FakeParticipant } from '../transports/livekit/fake-rtc.ts';
 import { quietAgent, startTestJob } from './test-job.ts';
 

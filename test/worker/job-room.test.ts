@@ -122,14 +122,26 @@ describe('a job for one participant', () => {
 });
 
 describe('linking a session to another participant', () => {
+  test('is refused for a private one, which sees nobody else', async () => {
+    const { world, job, settled, clock } = startTestJob();
+    world.present.push(new FakeParticipant('ann'), new FakeParticipant('bob'));
+    const options = { agent: quietAgent(clock), participant: 'ann', isPrivate: true };
+    const session = await settled(job.startSession(options));
+    expect(() => job.linkTo(session, 'bob')).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
+  });
+
   test('goes by the session', async () => {
     const { world, job, settled, clock } = startTestJob();
     const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
     const tracks = [ann.publish('TR_ann'), bob.publish('TR_bob')];
     world.present.push(ann, bob);
-    const session = await settled(job.startSession({ agent: quietAgent(clock) }));
+    const session = await settled(job.startSession({ agent: quietAgent(clock), participant: 'ann' }));
     job.linkTo(session, 'bob');
     expect(tracks.map(({ subscribed }) => subscribed)).toEqual([false, true]);
+    // Whom it was for first may stay away for long.
+    world.room.leave(ann, WHY.SIGNAL_CLOSE);
+    await clock.advance(60_000);
+    expect(session.state).not.toBe('closed');
     await settled(Promise.all([session.close(), clock.advance(2_000)]));
     expect(() => job.linkTo(session, 'ann')).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
   });

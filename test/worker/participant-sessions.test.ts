@@ -60,6 +60,8 @@ describe('a session for each participant', () => {
     const room = await startRoom({}, ann, bob);
     await room.leave(ann, WHY.CLIENT_INITIATED);
     expect(names(room.running.sessions)).toEqual(['bob']);
+    // What is over is not kept for the end of the job: one for the room, one for the session of bob.
+    expect(room.job.shutdownCallbacks).toHaveLength(2);
     await room.clock.advance(60_000);
     expect(room.held.count).toBeGreaterThan(0);
     room.world.room.leave(bob, WHY.CLIENT_INITIATED);

@@ -63,6 +63,15 @@ test('a flush keeps all that was written, tells it before it returns, and revoke
   expect(output.isAudible).toBe(false);
 });
 
+test('the next turn cuts what the one before has left', () => {
+  const { output, told } = start();
+  const writer = output.attachTurn('turn 1');
+  writer.begin('item');
+  writer.write('One');
+  output.attachTurn('turn 2');
+  expect(told.at(-1)).toBe('heard item One true');
+});
+
 test('a text that is over is not told again by a flush', () => {
   const { output, told } = start();
   const writer = output.attachTurn('turn 1');

@@ -74,8 +74,10 @@ test('a session in text only needs a model and nothing else: no ears, no voice, 
 
 test('microphone frames of a session in text only are not looked at', async () => {
   const call = await startTextCall({});
-  call.transport.pushFrame({ samples: new Int16Array(320).fill(9_000), sampleRateHz: 16_000, channels: 1 });
-  await call.until(2_000);
+  for (let atMs = 0; atMs < 2_000; atMs += 100) {
+    await call.until(atMs);
+    call.transport.pushFrame({ samples: new Int16Array(1_600).fill(9_000), sampleRateHz: 16_000, channels: 1 });
+  }
   expect(call.log.map(({ name }) => name)).toEqual(['state_changed', 'session_started']);
   await call.end();
 });

@@ -1,7 +1,24 @@
 // What the user shows, on the virtual clock: which frames become images, and which of them the model gets.
 import { expect, test } from 'vitest';
-import type { ChatImage, ChatMessage, ChatRequest, SessionOptionsInput } from '../../src/index.ts';
-import { crash, type ScriptedAnswer, startTestCall, type TestCall } from '../../src/testing/index.ts';
+import { seededIds } from '../../src/ids.ts';
+import {
+  Agent,
+  type ChatImage,
+  type ChatMessage,
+  type ChatRequest,
+  createRuntime,
+  type SessionOptionsInput,
+  type Transport,
+  type TransportOpenOptions,
+} from '../../src/index.ts';
+import {
+  crash,
+  type ScriptedAnswer,
+  ScriptedLlm,
+  startTestCall,
+  type TestCall,
+  VirtualClock,
+} from '../../src/testing/index.ts';
 
 const ANSWERS: Readonly<Record<string, ScriptedAnswer>> = {
   'What is this': { text: 'A cup.' },
@@ -187,6 +204,61 @@ test('a model that takes no images is told of once, and the call goes on without
   expect(call.llm.requests.map(framesIn)).toEqual([[], []]);
   expect(call.session.history.map((item) => ('text' in item ? item.text : ''))).toContain('A spoon.');
   await call.end();
+});
+
+test('after a handoff to an agent whose model takes no images none are sent, and that is told', async () => {
+  const call = await start();
+  call.user.showVideo();
+  await call.until(1_000);
+  const blind = new ScriptedLlm({ clock: call.clock, answers: ANSWERS });
+  call.session.updateAgent(new Agent({ instructions: '', llm: blind }));
+  call.user.type('What is this');
+  await call.until(4_000);
+  expect(blind.requests.map(framesIn)).toEqual([[]]);
+  expect(problems(call)).toEqual(['ERR_VIDEO']);
+  await call.end();
+});
+
+test('what was seen before the connection broke is not what is', async () => {
+  const clock = new VirtualClock();
+  const llm = new ScriptedLlm({ clock, answers: ANSWERS, seesImages: true });
+  const runtime = createRuntime({ clock, ids: seededIds(), providers: { llm } });
+  const stays: { given: TransportOpenOptions; isOpen: boolean }[] = [];
+  const transport: Transport = {
+    label: 'fragile',
+    open: async (given) => {
+      const stay = { given, isOpen: true };
+      stays.push(stay);
+      return {
+        sink: null,
+        get isOpen() {
+          return stay.isOpen;
+        },
+        close: () => {},
+      };
+    },
+  };
+  const session = runtime.createSession({ agent: new Agent({}), transport, options: { audio: false, video: {} } });
+  await Promise.all([session.start(), clock.settle()]);
+  const image: ChatImage = {
+    mimeType: 'image/png',
+    data: new Uint8Array(1),
+    widthPx: 1,
+    heightPx: 1,
+    source: 'camera',
+  };
+  const [first] = stays;
+  first?.given.video?.onImage(image);
+  if (first !== undefined) first.isOpen = false;
+  first?.given.onEvent({ type: 'lost', reason: 'cut' });
+  await clock.advance(1_000);
+  expect(stays).toHaveLength(2);
+  session.sendText('What is this');
+  await clock.advance(2_000);
+  expect(llm.requests.map(framesIn)).toEqual([[]]);
+  const closed = runtime.close();
+  await clock.advance(5_000);
+  await closed;
 });
 
 test('without the option nothing is looked at', async () => {

@@ -302,6 +302,16 @@ describe('what was seen is forgotten', () => {
     expect([gone, world.videos[0]?.stream.isCancelled]).toEqual([['camera'], true]);
   });
 
+  test('when the subscription is taken away; it is asked for again', async () => {
+    const { world, show, push, gone, user } = await start();
+    const { publication, track } = show('TR_cam');
+    await push(frameOf(1));
+    publication.track = undefined;
+    publication.subscribed = false;
+    world.room.emit('trackUnsubscribed', track, publication, user);
+    expect([gone, world.videos[0]?.stream.isCancelled, publication.subscribed]).toEqual([['camera'], true, true]);
+  });
+
   test('when the user leaves', async () => {
     const { world, user, show, push, gone } = await start();
     show('TR_cam');
@@ -332,6 +342,7 @@ test('who switches cameras is seen through the new one, at the same rate', async
   show('TR_front');
   await push(frameOf(1));
   show('TR_back');
+  expect(world.videos.map(({ stream }) => stream.isCancelled)).toEqual([true, false]);
   hide('TR_front');
   await push(frameOf(2));
   await clock.advance(1_000);

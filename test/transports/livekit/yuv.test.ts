@@ -84,6 +84,27 @@ test.each([
   expect([image.widthPx, image.heightPx, image.data.length]).toEqual([width, height, width * height * 4]);
 });
 
+test('each part of the picture has its own colour', () => {
+  const [red, blue] = [
+    [81, 90, 240],
+    [41, 240, 110],
+  ] as const;
+  const halves = (plane: 0 | 1 | 2, count: number) => [
+    ...Array<number>(count).fill(red[plane]),
+    ...Array<number>(count).fill(blue[plane]),
+  ];
+  const data = new Uint8Array([...halves(0, 16), ...halves(1, 4), ...halves(2, 4)]);
+  for (const longest of [8, 4]) {
+    const image = toRgba({ data, widthPx: 4, heightPx: 8, rotationDegrees: 0 }, longest);
+    const pixels = Array.from({ length: image.heightPx }, (_, y) =>
+      image.data.slice(4 * y * image.widthPx).slice(0, 3),
+    );
+    const names = pixels.map(([r = 0, , b = 0]) => (r > 240 && b < 15 ? 'red' : b > 240 && r < 15 ? 'blue' : 'mixed'));
+    const half = image.heightPx / 2;
+    expect(names).toEqual([...Array<string>(half).fill('red'), ...Array<string>(half).fill('blue')]);
+  }
+});
+
 test('colours of odd sizes come from their own planes', () => {
   const data = new Uint8Array([81, 81, 81, 90, 90, 240, 240]);
   const image = toRgba({ data, widthPx: 3, heightPx: 1, rotationDegrees: 0 }, 3);

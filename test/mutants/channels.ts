@@ -33,8 +33,8 @@ export const agentControl: MutantTable = {
     },
     {
       name: 'control: each refusal is a line in the log',
-      file: 'agent-control.ts',
-      find: 'this.#stay.told.add(what);',
+      file: 'channel-stay.ts',
+      find: 'this.#told.add(what);',
       replace: '',
     },
     {
@@ -51,8 +51,8 @@ export const agentControl: MutantTable = {
     },
     {
       name: 'control: the answer to `close` is lost',
-      file: 'agent-control.ts',
-      find: 'await outbox.whenIdle();',
+      file: 'channel-stay.ts',
+      find: 'await this.#outbox.whenIdle();',
       replace: '',
     },
     {
@@ -101,8 +101,8 @@ export const sessionChannel: MutantTable = {
     {
       name: 'session channel: events go to everyone in the room',
       file: 'session-channel.ts',
-      find: '{ topic: SESSION_TOPIC, destinationIdentities }',
-      replace: '{ topic: SESSION_TOPIC, ...(destinationIdentities.length === 0 && { destinationIdentities }) }',
+      find: '{ topic: SESSION_TOPIC, destinationIdentities: [user.identity] }',
+      replace: '{ topic: SESSION_TOPIC }',
     },
     {
       name: 'session channel: requests are read without a bound',
@@ -118,14 +118,14 @@ export const sessionChannel: MutantTable = {
     },
     {
       name: 'session channel: a stream that never ends is waited for',
-      file: 'session-channel.ts',
+      file: 'read-bytes.ts',
       find: 'const READ_LIMIT_MS = 5_000;',
       replace: 'const READ_LIMIT_MS = 5_000_000;',
     },
     {
       name: 'session channel: a request of any length is read',
-      file: 'session-channel.ts',
-      find: 'size > MAX_REQUEST_BYTES',
+      file: 'read-bytes.ts',
+      find: 'size > maxBytes',
       replace: 'size < 0',
     },
     {
@@ -136,20 +136,18 @@ export const sessionChannel: MutantTable = {
     },
     {
       name: 'session channel: a stream is left open when the agent leaves',
-      file: 'session-channel.ts',
-      find: 'await stay.outbox.whenIdle();',
+      file: 'channel-stay.ts',
+      find: 'await this.#outbox.whenIdle();',
       replace: '',
     },
     {
       name: 'session channel: a stream that could not be written is left open',
       file: 'session-channel.ts',
       find: `    } finally {
-      stay.writer = null;
       await writer.close();
     }`,
       replace: `      await writer.close();
     } finally {
-      stay.writer = null;
     }`,
     },
     {

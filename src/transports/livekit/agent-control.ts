@@ -1,23 +1,30 @@
 // The data channel `agent-control`: participants ask a session for something in JSON, and are answered to themselves only.
-import { AgentError, toAgentError } from '../../errors.ts';
+import { AgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
-import { fields, having, isFunction, isObject, listOf, type OptionsOf, parseOptions } from '../../options.ts';
+import { ChannelStay } from './channel-stay.ts';
 import {
+  type AgentControlOptions,
+  type ControlHandler,
+  type ControlOptions,
+  parseControlOptions,
+} from './control-options.ts';
+import {
+  busy,
   CONTROL_TOPIC,
-  CONTROL_VERBS,
   type ControlFields,
-  type ControlVerb,
   controlBytes,
   errorAnswer,
   isControlVerb,
+  notAllowed,
+  notForYou,
   type ReadControl,
   readControl,
   refusal,
-  SAFE_VERBS,
+  refusalOf,
 } from './control-protocol.ts';
 import { type ControlledSession, performVerb } from './control-verbs.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
-import { Outbox, withinMs } from './outbox.ts';
+import { withinMs } from './outbox.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RoomConnection } from './room-connection.ts';
 
@@ -32,41 +39,6 @@ const HANDLER_TIMEOUT_MS = 10_000;
 const MAX_RUNNING = 16;
 /** Messages that wait until the agent is linked to somebody. */
 const MAX_WAITING = 20;
-
-/**
- * Called with the fields of a message of the host's own type and with who sent it. What it returns, or its promise gives, is
- * the `result` of the answer and must be JSON; an AgentError that it throws is told to the sender without its text.
- */
-export type ControlHandler = (message: ControlFields, sender: { readonly identity: string }) => unknown;
-
-const isHandlers = (value: unknown) => isObject(value) && Object.values(value).every(isFunction);
-const isFrom = (value: unknown) =>
-  value === 'user' ||
-  value === 'everyone' ||
-  (Array.isArray(value) && value.every((identity) => typeof identity === 'string' && identity !== ''));
-
-export interface AgentControlOptions {
-  /** Who may control besides the user the agent is linked to: these identities, or everyone in the room. Default `'user'`: nobody. */
-  readonly from?: 'user' | 'everyone' | readonly string[];
-  /** The types of the library that may be used. Default `SAFE_VERBS`. */
-  readonly allow?: readonly ControlVerb[];
-  /** Types of the host's own, each with its handler; they are allowed. Default: none. */
-  readonly handlers?: Readonly<Record<string, ControlHandler>>;
-}
-
-const rules = fields({
-  from: having<'user' | 'everyone' | readonly string[]>(
-    isFrom,
-    "must be 'user', 'everyone' or an array of identities",
-  ).default('user'),
-  allow: listOf(
-    having<ControlVerb>(
-      (verb) => typeof verb === 'string' && isControlVerb(verb),
-      `must be one of ${CONTROL_VERBS.join(', ')}`,
-    ),
-  ).default([...SAFE_VERBS]),
-  handlers: having<Readonly<Record<string, ControlHandler>>>(isHandlers, 'must be an object of functions').default({}),
-});
 
 type ControllableSession = ControlledSession & {
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
@@ -84,7 +56,7 @@ export function attachAgentControl(
   transport: LivekitTransport,
   options: AgentControlOptions = {},
 ): AgentControl {
-  const control = new AgentControl(session, transport, parseOptions(rules, options, 'agentControl'));
+  const control = new AgentControl(session, transport, parseControlOptions(options));
   attached.set(session, control);
   return control;
 }
@@ -106,20 +78,20 @@ export interface ControlCounters {
 export class AgentControl {
   readonly #session: ControllableSession;
   readonly #transport: LivekitTransport;
-  readonly #options: OptionsOf<typeof rules>;
+  readonly #options: ControlOptions;
   readonly #handlers = new Map<string, ControlHandler>();
   readonly #counters = { received: 0, answered: 0, refused: 0, dropped: 0 };
   readonly #taken = new RateLimit(TAKEN);
   readonly #strangers = new RateLimit(TOLD_STRANGERS);
   readonly #busy = new RateLimit(TOLD_BUSY);
-  #stay: { readonly connection: RoomConnection; readonly outbox: Outbox; readonly told: Set<string> } | null = null;
+  #stay: ChannelStay | null = null;
   #running = 0;
   #waiting = 0;
   #isStopped = false;
   readonly #leave: readonly (() => void)[];
 
   /** @internal Use `attachAgentControl`. */
-  constructor(session: ControllableSession, transport: LivekitTransport, options: OptionsOf<typeof rules>) {
+  constructor(session: ControllableSession, transport: LivekitTransport, options: ControlOptions) {
     this.#session = session;
     this.#transport = transport;
     this.#options = options;
@@ -170,13 +142,7 @@ export class AgentControl {
   }
 
   #join(connection: RoomConnection): void {
-    const outbox = new Outbox(connection.clock, (error) => this.#problem('a message was not sent', error));
-    this.#stay = { connection, outbox, told: new Set() };
-    connection.beforeLeaving(async () => {
-      await outbox.whenIdle();
-      outbox.close();
-    });
-    connection.room.on('disconnected', () => outbox.close());
+    this.#stay = new ChannelStay(connection, CONTROL_TOPIC);
     connection.room.on('dataReceived', (payload, participant, _kind, topic) => {
       if (topic !== CONTROL_TOPIC || participant === undefined) return;
       this.#counters.received++;
@@ -230,7 +196,7 @@ export class AgentControl {
       const target = { session: this.#session, switches: this.#transport.switches };
       this.#answer(identity, id, performVerb(type, body, target));
     } catch (error) {
-      this.#refuse(identity, { id, error: told(error) });
+      this.#refuse(identity, { id, error: refusalOf(error) });
     }
   }
 
@@ -257,8 +223,8 @@ export class AgentControl {
         this.#running--;
       }
     } catch (error) {
-      if (!(error instanceof AgentError)) this.#problem('a handler failed', error);
-      this.#refuse(identity, { id, error: told(error) });
+      if (!(error instanceof AgentError)) this.#stay?.problem('a handler failed', error);
+      this.#refuse(identity, { id, error: refusalOf(error) });
     }
   }
 
@@ -269,56 +235,20 @@ export class AgentControl {
 
   #refuse(identity: string, { id, error }: { readonly id: ReadControl['id']; readonly error: AgentError }): void {
     this.#counters.refused++;
-    this.#problem('a message was refused', error);
+    this.#stay?.problem('a message was refused', error);
     this.#push(controlBytes(errorAnswer(id, error)), [identity]);
   }
 
   #drop(): void {
     this.#counters.dropped++;
-    this.#problem('messages beyond the limit are dropped', busy('Send fewer a second'));
+    this.#stay?.problem('messages beyond the limit are dropped', busy('Send fewer a second'));
   }
 
   #push(bytes: Uint8Array, identities: readonly string[]): boolean {
-    if (this.#stay === null) return false;
-    const { connection, outbox } = this.#stay;
-    const { room } = connection;
-    if (!room.isConnected) return false;
-    outbox.push(async () => {
-      if (!room.isConnected) return;
-      const options = { topic: CONTROL_TOPIC, reliable: true, destination_identities: [...identities] };
-      await room.localParticipant?.publishData(bytes, options);
-    });
+    const stay = this.#stay;
+    if (stay === null || !stay.connection.room.isConnected) return false;
+    const options = { topic: CONTROL_TOPIC, reliable: true, destination_identities: [...identities] };
+    stay.send((self) => self.publishData(bytes, options));
     return true;
   }
-
-  /** The first of its kind in each stay: a participant must not be able to fill the log. */
-  #problem(what: string, error: unknown): void {
-    if (this.#stay === null || this.#stay.told.has(what)) return;
-    this.#stay.told.add(what);
-    this.#stay.connection.problem(`${CONTROL_TOPIC}: ${what}`, error);
-  }
-}
-
-function told(error: unknown): AgentError {
-  return toAgentError(error, 'ERR_CONTROL_FAILED', 'the message could not be handled');
-}
-
-function notForYou(): AgentError {
-  return new AgentError('ERR_CONTROL_FORBIDDEN', 'the sender may not control this agent', {
-    field: 'sender',
-    rule: 'must be the user the agent is linked to, or an identity that the host allows',
-    fix: 'Name the identity in `agentControl: { from: [...] }`',
-  });
-}
-
-function notAllowed(type: ControlVerb): AgentError {
-  return new AgentError('ERR_CONTROL_FORBIDDEN', `\`${type}\` is not allowed`, {
-    field: 'type',
-    rule: 'must be a type that the host allows',
-    fix: `Add '${type}' to \`agentControl: { allow: [...] }\``,
-  });
-}
-
-function busy(fix: string): AgentError {
-  return new AgentError('ERR_CONTROL_BUSY', 'too many messages', { rule: 'at most 20 a second, 40 at once', fix });
 }

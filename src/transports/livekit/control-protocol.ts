@@ -1,5 +1,5 @@
 // The messages of the topic `agent-control`: JSON, one object a packet; what may be asked, and how it is answered.
-import { AgentError } from '../../errors.ts';
+import { AgentError, toAgentError } from '../../errors.ts';
 import type { JsonValue } from '../../json.ts';
 import { fields, isObject, parseOptions, textOfLength, trueOrFalse, wholeNumberFrom } from '../../options.ts';
 
@@ -102,6 +102,31 @@ function isId(id: JsonValue): id is ControlId {
 
 export function refusal(field: string, rule: string, fix = `Correct \`${field}\` and send again`): AgentError {
   return new AgentError('ERR_CONTROL_MESSAGE', 'the message was refused', { field, rule, fix });
+}
+
+/** What anything that was thrown while a message was handled is told as. */
+export function refusalOf(error: unknown): AgentError {
+  return toAgentError(error, 'ERR_CONTROL_FAILED', 'the message could not be handled');
+}
+
+export function notForYou(): AgentError {
+  return new AgentError('ERR_CONTROL_FORBIDDEN', 'the sender may not control this agent', {
+    field: 'sender',
+    rule: 'must be the user the agent is linked to, or an identity that the host allows',
+    fix: 'Name the identity in `agentControl: { from: [...] }`',
+  });
+}
+
+export function notAllowed(type: ControlVerb): AgentError {
+  return new AgentError('ERR_CONTROL_FORBIDDEN', `\`${type}\` is not allowed`, {
+    field: 'type',
+    rule: 'must be a type that the host allows',
+    fix: `Add '${type}' to \`agentControl: { allow: [...] }\``,
+  });
+}
+
+export function busy(fix: string): AgentError {
+  return new AgentError('ERR_CONTROL_BUSY', 'too many messages', { rule: 'at most 20 a second, 40 at once', fix });
 }
 
 /** @throws AgentError `ERR_CONTROL_FAILED` when it is no JSON, or too large for one packet */

@@ -1,12 +1,6 @@
 // A LiveKit room as transport, and what front ends see in it.
-export {
-  AgentControl,
-  type AgentControlOptions,
-  agentControlOf,
-  attachAgentControl,
-  type ControlCounters,
-  type ControlHandler,
-} from './agent-control.ts';
+export { AgentControl, agentControlOf, attachAgentControl, type ControlCounters } from './agent-control.ts';
+export type { AgentControlOptions, ControlHandler } from './control-options.ts';
 export { CONTROL_VERBS, type ControlFields, type ControlVerb, SAFE_VERBS } from './control-protocol.ts';
 export type { ControlledSession } from './control-verbs.ts';
 export {

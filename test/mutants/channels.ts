@@ -101,7 +101,7 @@ export const sessionChannel: MutantTable = {
     {
       name: 'session channel: events go to everyone in the room',
       file: 'session-channel.ts',
-      find: '{ topic: SESSION_TOPIC, destinationIdentities: [user.identity] }',
+      find: '{ topic: SESSION_TOPIC, destinationIdentities: [identity] }',
       replace: '{ topic: SESSION_TOPIC }',
     },
     {
@@ -154,6 +154,12 @@ export const sessionChannel: MutantTable = {
       name: 'session channel: a telephone is told events',
       file: 'session-channel.ts',
       find: ' || stay.connection.isTelephone',
+      replace: '',
+    },
+    {
+      name: 'session channel: what waits for one user is told to the next',
+      file: 'session-channel.ts',
+      find: 'if (stay.connection.user?.identity !== identity) return;',
       replace: '',
     },
     {

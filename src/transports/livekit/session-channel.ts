@@ -61,9 +61,10 @@ export function attachSessionChannel(
   let open = 0;
 
   const tell = (event: EventInit, key: string | null) => {
-    if (stay === null || stay.connection.user === null || stay.connection.isTelephone) return;
+    const user = stay?.connection.user ?? null;
+    if (stay === null || user === null || stay.connection.isTelephone) return;
     const createdAt = timestampOf(stay.connection.clock.wallNow());
-    send(stay, (codec) => codec.encode({ case: 'event', value: { createdAt, event } }), key);
+    send(stay, user.identity, (codec) => codec.encode({ case: 'event', value: { createdAt, event } }), key);
   };
 
   const join = (connection: RoomConnection) => {
@@ -98,7 +99,8 @@ export function attachSessionChannel(
       const { requestId } = request;
       const context = { ...shown, session, connection: to.connection, codec, startedAtMs };
       const answer = await answerRequest(request, context).catch((error: unknown) => refusalOf(error));
-      send(to, (codec) => codec.encode({ case: 'response', value: { requestId, ...answerOf(answer) } }), null);
+      const response = { requestId, ...answerOf(answer) };
+      send(to, identity, (codec) => codec.encode({ case: 'response', value: response }), null);
     } finally {
       open--;
     }
@@ -117,13 +119,17 @@ export function attachSessionChannel(
   return stop;
 }
 
-/** One stream for each message, to the user of the moment. */
-function send(stay: ChannelStay, encode: (codec: SessionCodec) => Uint8Array, key: string | null): void {
+/** One stream for each message, unless somebody else is the user when its turn comes. */
+function send(
+  stay: ChannelStay,
+  identity: string,
+  encode: (codec: SessionCodec) => Uint8Array,
+  key: string | null,
+): void {
   stay.send(async (self) => {
-    const { user } = stay.connection;
-    if (user === null) return;
+    if (stay.connection.user?.identity !== identity) return;
     const bytes = encode(await loadSessionCodec());
-    const writer = await self.streamBytes({ topic: SESSION_TOPIC, destinationIdentities: [user.identity] });
+    const writer = await self.streamBytes({ topic: SESSION_TOPIC, destinationIdentities: [identity] });
     try {
       await writer.write(bytes);
     } finally {

@@ -254,6 +254,22 @@ describe('events', () => {
     expect(streams()).toEqual([]);
   });
 
+  test('that wait when the session turns to another user are not told to that one', async () => {
+    const { world, transport, session, settle, streams, receive } = await start();
+    let arrive = () => {};
+    world.onSend = () => new Promise<void>((resolve) => (arrive = resolve));
+    session.enter('idle');
+    await settle();
+    session.emit('stt_result', { utterance: 1, text: 'my number is 5', isFinal: true });
+    receive(requestBytes({ case: 'getChatHistory', value: {} }));
+    await settle();
+    transport.linkTo('ben');
+    world.onSend = async () => {};
+    arrive();
+    await settle();
+    expect(streams().map(({ destinationIdentities }) => destinationIdentities)).toEqual([['anna']]);
+  });
+
   test('are told to nobody while nobody is there', async () => {
     const { world, session, settle, streams } = await start();
     for (const participant of world.present) world.room.leave(participant, WHY.CLIENT_INITIATED);

@@ -1,3 +1,4 @@
+import { Room, SimulateScenarioKind } from '@livekit/rtc-node';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
@@ -9,7 +10,10 @@ import { isFinalOf, isSound } from './reports.ts';
 import type { UserReport } from './user-protocol.ts';
 
 let worker: LiveWorker;
-afterEach(() => worker.end());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await worker.end();
+});
 afterAll(() => disposeLivekit());
 
 const agent = () => new Agent({ instructions: 'Answer.' });
@@ -75,6 +79,35 @@ test('two users in one room have an agent each: each hears and reads only its ow
   expect([count(ann, 'track'), count(bob, 'track')]).toEqual([1, 1]);
   expect(ann.reports.some((report) => isFinalOf('bob')(report))).toBe(false);
 });
+
+test('after the library has reconnected in full each is still heard only by its own', async () => {
+  const rooms: Room[] = [];
+  const { connect } = Room.prototype;
+  vi.spyOn(Room.prototype, 'connect').mockImplementation(function (this: Room, ...given) {
+    rooms.push(this);
+    return connect.apply(this, given);
+  });
+  const { ann, bob, heard } = await twoUsers();
+  expect(rooms).toHaveLength(1);
+  const before = ann.reports.length;
+  await rooms[0]?.simulateScenario(SimulateScenarioKind.SIMULATE_FULL_RECONNECT);
+  // The tracks of the agent are published anew.
+  await ann.until((report) => report.type === 'track' && ofAgent(report), { from: before, limitMs: 20_000 });
+  await vi.waitFor(() => expect(count(bob, 'track')).toBe(2), { timeout: 20_000 });
+  await vi.waitFor(
+    async () => {
+      speak(ann);
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      expect(heard.get('ann')?.said.length).toBeGreaterThan(0);
+    },
+    { timeout: 15_000 },
+  );
+  await answers(ann, before);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(heard.get('bob')?.said).toEqual([]);
+  expect([count(bob, 'sound'), count(bob, 'transcript')]).toEqual([0, 0]);
+  expect([count(ann, 'track'), count(bob, 'track')]).toEqual([2, 2]);
+}, 60_000);
 
 test('one leaves, the other goes on; the job ends when all have left', async () => {
   const { ann, bob, heard } = await twoUsers();

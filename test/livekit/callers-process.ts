@@ -40,8 +40,15 @@ async function join({ room: name, url, token }: Extract<CallerCommand, { type: '
     const audio = remote as ConstructorParameters<typeof AudioStream>[0];
     void listen(audio, (sound) => tell(name, { type: 'sound', identity, ...sound }));
   });
+  const show = (identity: string, { 'lk.agent.state': state }: Readonly<Record<string, string>>) => {
+    if (state !== undefined) tell(name, { type: 'state', identity, state });
+  };
+  room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) => show(identity, changed));
   await room.connect(url, token, { autoSubscribe: true, dynacast: false });
-  for (const { identity } of room.remoteParticipants.values()) tell(name, { type: 'came', identity });
+  for (const { identity, attributes } of room.remoteParticipants.values()) {
+    tell(name, { type: 'came', identity });
+    show(identity, attributes);
+  }
   const track = LocalAudioTrack.createAudioTrack('microphone', source);
   await room.localParticipant?.publishTrack(track, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
   tell(name, { type: 'joined' });

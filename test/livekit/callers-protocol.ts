@@ -14,6 +14,8 @@ export type CallerFact =
   | { readonly type: 'came'; readonly identity: string }
   | { readonly type: 'went'; readonly identity: string }
   | { readonly type: 'track'; readonly identity: string }
+  /** What the agent shows of itself: listening, thinking, ... */
+  | { readonly type: 'state'; readonly identity: string; readonly state: string }
   | ({ readonly type: 'sound'; readonly identity: string } & Sound)
   /** The last 20 ms of a tone were handed over. */
   | { readonly type: 'said' }

@@ -85,14 +85,21 @@ export class Caller {
     return this.until('sound', { from, fits: ({ on }) => on, ...(limitMs !== undefined && { limitMs }) });
   }
 
+  /** An agent is there and listens, as front ends show it. */
+  async served(limitMs?: number): Promise<void> {
+    const within = limitMs === undefined ? {} : { limitMs };
+    await this.until('track', within);
+    await this.until('state', { fits: ({ state }) => state === 'listening', ...within });
+  }
+
   say(durationMs = SPOKEN_MS): void {
     this.#send({ type: 'speak', room: this.room, durationMs, hz: 700 });
   }
 
   /** Says something and hears the whole answer. Resolves with milliseconds from the last spoken sample to the answer. */
-  async turn(limitMs?: number): Promise<number> {
+  async turn({ spokenMs, limitMs }: { spokenMs?: number; limitMs?: number } = {}): Promise<number> {
     const from = this.mark;
-    this.say();
+    this.say(spokenMs);
     const said = await this.until('said', { from });
     const answer = await this.sound(from, limitMs);
     const after = this.events.indexOf(answer);

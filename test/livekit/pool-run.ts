@@ -43,13 +43,13 @@ export class PoolRun {
     return atMs;
   }
 
-  /** Calls under way: each caller has the track of an agent. */
+  /** Calls under way: each caller has an agent that listens. */
   async calls(rooms: number): Promise<Caller[]> {
     const callers = await this.wait(rooms);
     await Promise.all(
       callers.map(async (caller) => {
         await this.dispatch(caller);
-        await caller.until('track');
+        await caller.served();
       }),
     );
     return callers;

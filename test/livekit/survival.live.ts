@@ -51,7 +51,7 @@ test('a server that was restarted gets its worker back, health is red meanwhile,
     await vi.waitFor(async () => expect((await worker.ask('/health')).status).toBe(200), { timeout: 5_000 });
     const [late] = await own.calls(1);
     await late?.turn();
-    await Promise.all(callers.map((caller) => caller.turn(30_000)));
+    await Promise.all(callers.map((caller) => caller.turn({ limitMs: 30_000 })));
   } finally {
     await own.end();
     await server.stop();

@@ -22,6 +22,8 @@ export interface WorkerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More arguments of the command. */
   readonly args?: readonly string[];
+  /** What its health server asks for. Default nothing. */
+  readonly healthToken?: string;
   /** Default: the agent with tones. */
   readonly file?: string;
 }
@@ -38,6 +40,7 @@ export class WorkerProcess {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  readonly #healthToken: string | null;
 
   constructor({
     access,
@@ -46,8 +49,10 @@ export class WorkerProcess {
     answer,
     env = {},
     args = [],
+    healthToken,
     file = TONE_AGENT,
   }: WorkerProcessOptions) {
+    this.#healthToken = healthToken ?? null;
     this.#child = spawn(process.execPath, [MAIN, 'start', file, '--health-port', '0', ...args], {
       env: {
         ...process.env,
@@ -59,6 +64,7 @@ export class WorkerProcess {
         AGENT_NAME: agentName,
         WORKER_OPTIONS: JSON.stringify(options),
         ...(answer !== undefined && { ANSWER: answer }),
+        ...(healthToken !== undefined && { LIVEKITEX_AGENT_HEALTH_TOKEN: healthToken }),
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -119,7 +125,8 @@ export class WorkerProcess {
   /** An answer of its health server. */
   async ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const { url } = await this.until('health server listens');
-    const answer = await fetch(`${url}${path}`);
+    const headers = this.#healthToken === null ? {} : { authorization: `Bearer ${this.#healthToken}` };
+    const answer = await fetch(`${url}${path}`, { headers });
     return { status: answer.status, text: await answer.text() };
   }
 

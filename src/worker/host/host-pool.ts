@@ -46,6 +46,8 @@ interface Host {
   link: HostLink | null;
   served: number;
   readonly forkedAtMs: number;
+  /** Since when it has no jobs. */
+  emptySinceMs: number;
   isReady: boolean;
   isRecycling: boolean;
   hasWarned: boolean;
@@ -60,6 +62,8 @@ const HEARTBEAT_MS = 10_000;
 const STOP_MS = 5_000;
 /** A caller may wait this long for a host that is not prewarmed; where hosts take longer, another worker is the better choice. */
 const MAX_WAIT_MS = 3_000;
+/** Calls come in waves of minutes; a fork costs a second of a core. */
+const MAX_IDLE_MS = 300_000;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 
@@ -226,6 +230,7 @@ export class HostPool implements JobRunner {
       link: null,
       served: 0,
       forkedAtMs: clock.now(),
+      emptySinceMs: clock.now(),
       isReady: false,
       isRecycling: false,
       hasWarned: false,
@@ -281,6 +286,7 @@ export class HostPool implements JobRunner {
         host.sessions = message.sessions;
         tell(host, { type: 'host.beat' });
         this.#checkMemory(host);
+        this.#checkUse(host);
         return;
       case 'report':
         this.#report(host, message.jobId, message.report);
@@ -302,6 +308,7 @@ export class HostPool implements JobRunner {
   #release(host: Host, jobId: string): void {
     const wasFull = host.jobs.size >= this.#options.sessionsPerHost;
     host.jobs.delete(jobId);
+    host.emptySinceMs = this.#options.clock.now();
     if (host.isRecycling && host.jobs.size === 0) this.#leave(host);
     else if (wasFull) tell(host, { type: 'host.freed' });
     this.#place();
@@ -315,6 +322,14 @@ export class HostPool implements JobRunner {
       host.hasWarned = true;
       logger.warn({ hostId: host.id, rssMb }, 'host uses much memory');
     }
+  }
+
+  /** A used host that is empty beside the spares goes after a while: not at once, or each call of a quiet hour would fork. */
+  #checkUse(host: Host): void {
+    const { spares, clock } = this.#options;
+    if (host.jobs.size > 0 || host.served === 0 || clock.now() - host.emptySinceMs < MAX_IDLE_MS) return;
+    const empty = this.#serving().filter(({ jobs, isReady }) => isReady && jobs.size === 0);
+    if (empty.length > spares) this.#recycle(host, 'it is not needed');
   }
 
   #recycle(host: Host, why: string): void {

@@ -9,6 +9,7 @@ import { silentLogger } from '../../../src/worker/logger.ts';
 import { WorkerManager } from '../../../src/worker/worker-manager.ts';
 import worker from '../../cli/fixtures/idle-worker.ts';
 import { eventually, IDLE_WORKER, MAIN, SECRET, TIMED_WORKER, useEndpoint } from '../real-endpoint.ts';
+import { type LogLine, recorder } from '../test-worker.ts';
 
 const server = useEndpoint();
 const statuses = () => server.side.statuses.map(({ jobId, status }) => `${jobId} ${JobStatus[status]}`);
@@ -50,6 +51,36 @@ test('jobs run in host processes; a host that is killed fails its jobs alone, an
     await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
   } finally {
     await manager.stop();
+  }
+}, 60_000);
+
+test('a host that takes too much memory is warned of, then takes no more jobs', async () => {
+  const lines: LogLine[] = [];
+  const file = new URL('../../cli/fixtures/hungry-worker.ts', import.meta.url).pathname;
+  // A host without a job takes 100 to 150 MB.
+  const limits = { memoryWarningMb: 230, memoryLimitMb: 370 };
+  const common = { clock: realClock, ids: randomIds, logger: recorder(lines) };
+  const pool = new HostPool({ ...common, ...limits, fork: forkHost(file, 'silent'), maxJobs: 4 });
+  const reports: string[] = [];
+  const start = (id: string) => {
+    const info = { id, roomName: 'r', participant: null } as never; // the hungry worker looks at nothing else
+    const server = { url: 'ws://127.0.0.1:9', apiKey: 'k', apiSecret: SECRET };
+    const job = { info, url: server.url, token: 't', identity: 'i', server };
+    pool.start(job, (report) => reports.push(`${id} ${report.type}`));
+  };
+  await pool.open();
+  try {
+    start('AJ_1');
+    await eventually(() => expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1));
+    start('AJ_2');
+    await eventually(() => expect(pool.hosts[0]).toMatchObject({ state: 'recycling', jobs: 2 }));
+    await eventually(() => expect(pool.hosts[1]?.state).toBe('ready'));
+    start('AJ_3');
+    expect(pool.hosts[1]).toMatchObject({ jobs: 1 });
+    await eventually(() => expect(reports).toEqual(['AJ_1 job.started', 'AJ_2 job.started', 'AJ_3 job.started']));
+  } finally {
+    for (const { pid } of pool.hosts) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    await pool.close();
   }
 }, 60_000);
 

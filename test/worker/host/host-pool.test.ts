@@ -218,6 +218,28 @@ describe('a pool of hosts', () => {
     await run.close();
   });
 
+  test('hosts that a wave of calls left empty go after five quiet minutes, the spares stay', async () => {
+    const run = startPool();
+    await run.open();
+    for (const id of ['AJ_1', 'AJ_2', 'AJ_3']) {
+      run.start(id);
+      await run.clock.settle();
+    }
+    for (const id of ['AJ_1', 'AJ_2']) run.ended(run.hosts[0], id);
+    const beats = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        await run.clock.advance(5_000);
+        for (const host of run.hosts) run.beat(host);
+      }
+      await run.clock.settle();
+    };
+    await beats(59);
+    expect(run.pool.hosts).toHaveLength(3);
+    await beats(1);
+    expect(run.hosts.map(({ said }) => said.at(-1)?.type)).toEqual(['leave', 'start', undefined]);
+    await run.close();
+  });
+
   test('a host that cannot start fails the opening, and is tried again without a storm', async () => {
     const run = startPool({}, { readies: false });
     const failed = expect(run.pool.open()).rejects.toMatchObject({ code: 'ERR_WORKER' });

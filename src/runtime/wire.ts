@@ -123,5 +123,7 @@ export const transportLogic: AnyActorLogic = connectionMachine.provide({ actors:
 /** The transport ended without being asked: the call is over. */
 export function transportEnded(scope: SessionScope): void {
   const { transportFailure: failure } = scope;
+  // Whoever starts a session gets it as the error of the start; nobody waits for it later in the call.
+  if (failure !== null && scope.ledger.transport === 'up') scope.problem('transport', failure);
   hangUp(scope, `the transport could not be reached${failure === null ? '' : `: ${failure.message}`}`);
 }

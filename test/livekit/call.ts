@@ -35,6 +35,8 @@ export interface LiveAgentOptions {
   readonly options?: SessionOptionsInput;
   /** Runs before the session starts. */
   readonly prepare?: (agent: LiveAgent) => unknown;
+  /** Seconds for which the token of each attempt to join is valid, the last one for all that follow. One: a fixed token. Default: an hour. */
+  readonly tokenSeconds?: readonly number[];
   /** Where the agent finds the server, when not where the user does. */
   readonly url?: string;
 }
@@ -47,6 +49,7 @@ export async function prepareAgent({
   answer,
   providers,
   options = {},
+  tokenSeconds = [3_600],
   url,
 }: LiveAgentOptions = {}): Promise<LiveAgent> {
   const access = inject('livekit');
@@ -56,9 +59,14 @@ export async function prepareAgent({
     providers: providers ?? toneProviders(answer ?? (() => ({ text: ANSWER, firstTokenMs: 0, durationMs: 0 }))),
     onProblem: (problem) => problems.push(problem),
   });
+  let attempts = 0;
+  const token = () => {
+    const ttl = tokenSeconds[Math.min(attempts++, tokenSeconds.length - 1)] ?? 3_600;
+    return tokenFor(access, { identity: 'agent', room, agent: true, ttl });
+  };
   const transport = livekitTransport({
     url: url ?? access.url,
-    token: await tokenFor(access, { identity: 'agent', room, agent: true }),
+    ...(tokenSeconds.length === 1 ? { token: await token() } : { getToken: async () => ({ token: await token() }) }),
     onProblem: (problem) => problems.push(problem),
   });
   const session = runtime.createSession({

@@ -6,6 +6,12 @@ export interface TcpProxy {
   /** Ends every connection and takes no new one. */
   cut(): void;
   mend(): void;
+  /** Bytes are held back, in both directions; what is open stays open. */
+  stall(): void;
+  /** What was held back arrives, in order. */
+  flow(): void;
+  /** From now on every byte arrives so much later. 0: at once. */
+  slow(delayMs: number): void;
   close(): Promise<void>;
 }
 
@@ -13,6 +19,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isStalled = false;
+  let delayMs = 0;
+  const pumps = new Set<() => void>();
   const server = createServer((near) => {
     if (isCut) {
       near.destroy();
@@ -24,11 +33,25 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       [far, near],
     ] as const) {
       sockets.add(from);
-      from.pipe(to);
+      const waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
+      const pump = () => {
+        for (let next = waiting[0]; next !== undefined && !isStalled; next = waiting[0]) {
+          const leftMs = next.dueMs - Date.now();
+          if (leftMs > 0) return void setTimeout(pump, leftMs);
+          waiting.shift();
+          if (!to.destroyed) to.write(next.bytes);
+        }
+      };
+      pumps.add(pump);
+      from.on('data', (bytes) => {
+        waiting.push({ bytes: Buffer.from(bytes), dueMs: Date.now() + delayMs });
+        pump();
+      });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
-        to.destroy();
+        pumps.delete(pump);
+        setTimeout(() => to.destroy(), delayMs); // what is on its way arrives
       });
     }
   });
@@ -44,6 +67,16 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     cut,
     mend: () => {
       isCut = false;
+    },
+    stall: () => {
+      isStalled = true;
+    },
+    flow: () => {
+      isStalled = false;
+      for (const pump of pumps) pump();
+    },
+    slow: (ms) => {
+      delayMs = ms;
     },
     close: () => {
       cut();

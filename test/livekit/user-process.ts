@@ -78,6 +78,17 @@ const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, 
     );
     tell({ type: 'joined' });
   },
+  microphone: async ({ on }) => {
+    const sid = [...(room.localParticipant?.trackPublications.values() ?? [])].find(
+      ({ source: published }) => published === TrackSource.SOURCE_MICROPHONE,
+    )?.sid;
+    if (sid !== undefined) await room.localParticipant?.unpublishTrack(sid);
+    if (on)
+      await room.localParticipant?.publishTrack(
+        LocalAudioTrack.createAudioTrack('microphone', source),
+        new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }),
+      );
+  },
   speak: ({ durationMs, hz }) => {
     generation++;
     speaking = speaking.then(() => speak(durationMs, hz)).catch(() => {});

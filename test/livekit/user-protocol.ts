@@ -3,6 +3,8 @@ import type { Show } from './shown-video.ts';
 
 export type UserCommand =
   | { readonly type: 'join'; readonly url: string; readonly token: string }
+  /** The microphone is unpublished, or published as a new track. */
+  | { readonly type: 'microphone'; readonly on: boolean }
   /** A sine through the microphone. */
   | { readonly type: 'speak'; readonly durationMs: number; readonly hz: number }
   | { readonly type: 'type'; readonly text: string }

@@ -1,15 +1,26 @@
 // One stay in a room: whom the agent is linked to, what it hears, what it says and shows, and how it leaves.
 import type { AudioFrame } from '../../audio/frame.ts';
 import type { Clock } from '../../clock.ts';
+import { AgentError } from '../../errors.ts';
 import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { digitOf } from './dtmf.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { readMicrophone } from './microphone.ts';
 import { Outbox, withinMs } from './outbox.ts';
 import { PRE_CONNECT_TOPIC, PreConnectAudio } from './pre-connect-audio.ts';
+import { RoomPermissions, type RoomRight } from './room-permissions.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
-import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader, RtcTrack } from './rtc.ts';
+import type {
+  Rtc,
+  RtcByteReader,
+  RtcParticipant,
+  RtcPublication,
+  RtcRoom,
+  RtcSource,
+  RtcTextReader,
+  RtcTrack,
+} from './rtc.ts';
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
@@ -51,11 +62,14 @@ export class RoomConnection implements TransportConnection {
   #identity: string | undefined;
   readonly #open: RoomConnectionOptions['open'];
   readonly #onProblem: RoomConnectionOptions['onProblem'];
-  readonly #track: RtcTrack | null;
+  #track: RtcTrack | null;
   readonly #beforeLeaving = new Set<() => Promise<unknown>>();
   /** Waiting until somebody is linked. */
   readonly #awaitingUser = new Set<() => void>();
   readonly #preConnect: PreConnectAudio | null;
+  readonly #permissions: RoomPermissions;
+  readonly #regainListeners = new Set<(right: RoomRight) => void>();
+  readonly #source: RtcSource | null;
   readonly #heardBefore: Set<string>;
   #publication: RtcPublication | null = null;
   #user: RtcParticipant | null = null;
@@ -87,6 +101,7 @@ export class RoomConnection implements TransportConnection {
     this.#onProblem = onProblem;
     // Each source costs a thread, also a silent one.
     const source = open.audio?.output === false ? null : new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
+    this.#source = source;
     this.#track = source && rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
     this.sink =
       source &&
@@ -108,6 +123,12 @@ export class RoomConnection implements TransportConnection {
       : null;
     this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
+    this.#permissions = new RoomPermissions({
+      room,
+      clock: open.clock,
+      onTaken: (right, consequence) => this.#loseRight(right, consequence),
+      onGiven: (right) => this.#regain(right),
+    });
     this.#listen();
   }
 
@@ -147,10 +168,10 @@ export class RoomConnection implements TransportConnection {
   async begin(): Promise<void> {
     const { localParticipant } = this.room;
     if (localParticipant === undefined) throw new Error('the room has no local participant');
-    const source = this.#rtc.TrackSource.SOURCE_MICROPHONE;
-    const options = new this.#rtc.TrackPublishOptions({ source });
-    if (this.#track !== null) this.#publication = await localParticipant.publishTrack(this.#track, options);
+    if (this.#track !== null)
+      this.#publication = await localParticipant.publishTrack(this.#track, this.#publishOptions());
     if (!this.room.isConnected) throw new Error('the room was lost while joining');
+    this.#permissions.begin();
     this.#isOpen = true;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
   }
@@ -175,6 +196,11 @@ export class RoomConnection implements TransportConnection {
     this.#onProblem(where, error);
   }
 
+  /** Told of rights that were taken away by the server and are back. */
+  onRightGivenBack(listener: (right: RoomRight) => void): void {
+    this.#regainListeners.add(listener);
+  }
+
   /** Runs before the agent leaves, bounded; for streams that must be closed. Returns a function that takes it back. */
   beforeLeaving(run: () => Promise<unknown>): () => void {
     this.#beforeLeaving.add(run);
@@ -189,6 +215,7 @@ export class RoomConnection implements TransportConnection {
 
   async #leave(): Promise<void> {
     this.#isOpen = false;
+    this.#permissions.close();
     this.sink?.close();
     this.#preConnect?.clear();
     this.#stopHearing();
@@ -241,6 +268,47 @@ export class RoomConnection implements TransportConnection {
     room.registerTextStreamHandler(CHAT_TOPIC, (reader, from) => void this.#readText(reader, from.identity));
     if (this.#preConnect !== null)
       room.registerByteStreamHandler(PRE_CONNECT_TOPIC, (reader, from) => this.#readRecording(reader, from.identity));
+  }
+
+  #publishOptions(): object {
+    return new this.#rtc.TrackPublishOptions({ source: this.#rtc.TrackSource.SOURCE_MICROPHONE });
+  }
+
+  #loseRight(right: RoomRight, consequence: string): void {
+    this.#onProblem(
+      'permission',
+      new AgentError('ERR_TRANSPORT', `the server took a right away: ${consequence}`, {
+        field: right,
+        fix: 'Give it back with updateParticipant of the server API; nothing else has to be done',
+      }),
+    );
+    if (right === 'canPublish') void this.#unpublish();
+  }
+
+  #regain(right: RoomRight): void {
+    if (right === 'canPublish') this.#publishAnew().catch((error: unknown) => this.#onProblem('permission', error));
+    for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);
+    for (const listener of this.#regainListeners) listener(right);
+  }
+
+  /** The server has ended the track; the library would hold on to it, and break when it is published once more. */
+  async #unpublish(): Promise<void> {
+    const sid = this.#publication?.sid;
+    this.#publication = null;
+    if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
+  }
+
+  /** A track of its own over the same source. */
+  async #publishAnew(): Promise<void> {
+    const { localParticipant } = this.room;
+    if (this.#source === null || localParticipant === undefined || this.#publication !== null) return;
+    const old = this.#track;
+    const track = this.#rtc.LocalAudioTrack.createAudioTrack('agent_audio', this.#source);
+    this.#track = track;
+    await old?.close(false);
+    const publication = await localParticipant.publishTrack(track, this.#publishOptions());
+    this.#publication = publication;
+    if (this.#leaving !== null) await this.#unpublish();
   }
 
   #link(participant: RtcParticipant): void {

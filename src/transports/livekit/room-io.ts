@@ -39,6 +39,11 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
     transcripts = new RoomTranscripts(joined);
     shown = null;
     show(session.state);
+    joined.onRightGivenBack((right) => {
+      if (right !== 'canUpdateMetadata' || joined !== connection) return;
+      shown = null;
+      show(session.state);
+    });
   };
 
   const hear = (name: SessionEventName, event: SessionEventMap[SessionEventName]) => {

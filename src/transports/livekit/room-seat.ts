@@ -145,6 +145,9 @@ export class RoomSeat implements RtcRoom {
     const only = guest === null ? undefined : [guest];
     return {
       identity: self.identity,
+      get info() {
+        return real.localParticipant?.info;
+      },
       publishTrack: (track, options) => host.publish(this, () => self.publishTrack(track, options)),
       unpublishTrack: (trackSid) => host.unpublish(this, trackSid),
       setAttributes: (attributes) => host.showAttributes(this, attributes),

@@ -97,6 +97,10 @@ export interface RtcTranscription {
 
 export interface RtcLocalParticipant {
   readonly identity: string;
+  /** What the server says about it; not in the documented part of the library, so it may be absent. */
+  readonly info?:
+    | { readonly permission?: { readonly [Right in RtcRight]?: boolean | undefined } | undefined }
+    | undefined;
   publishTrack(track: RtcTrack, options: object): Promise<RtcPublication>;
   unpublishTrack(trackSid: string): Promise<void>;
   setAttributes(attributes: Record<string, string>): Promise<void>;
@@ -112,6 +116,8 @@ export interface RtcStat {
   toJson(): unknown;
 }
 
+export type RtcRight = 'canPublish' | 'canSubscribe' | 'canPublishData' | 'canUpdateMetadata';
+
 export interface RtcRoomEvents {
   participantConnected: [participant: RtcParticipant];
   participantDisconnected: [participant: RtcParticipant];
@@ -125,6 +131,8 @@ export interface RtcRoomEvents {
   trackSubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
   trackUnsubscribed: [track: RtcTrack, publication: RtcPublication, participant: RtcParticipant];
   disconnected: [reason: number];
+  /** After joining, from time to time, and whenever what the token allows has changed. */
+  tokenRefreshed: [];
   reconnecting: [];
   reconnected: [];
 }

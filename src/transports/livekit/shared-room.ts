@@ -39,6 +39,7 @@ const PARTICIPANT_AT = {
   trackMuted: 1,
   trackSubscribed: 2,
   trackUnsubscribed: 2,
+  tokenRefreshed: null,
   reconnecting: null,
 } satisfies Record<Exclude<keyof RtcRoomEvents, 'disconnected' | 'reconnected'>, number | null>;
 

@@ -9,6 +9,7 @@ import type {
   RtcLocalParticipant,
   RtcParticipant,
   RtcPublication,
+  RtcRight,
   RtcRoom,
   RtcRoomEvents,
   RtcSource,
@@ -178,9 +179,13 @@ export class FakeRoom implements RtcRoom {
     await this.#world.onConnect(this);
     this.isConnected = true;
     this.token = token;
-    const { log } = this.#world;
+    const world = this.#world;
+    const { log } = world;
     this.localParticipant = {
       identity: 'agent',
+      get info() {
+        return world.permission === null ? undefined : { permission: world.permission };
+      },
       publishTrack: async (_track, options) => {
         log.push(`publish ${JSON.stringify(options)}`);
         // The first one of a stay is `TR_agent`, the next ones have a number.
@@ -353,6 +358,8 @@ export class FakeRtcWorld {
   readonly videos: { readonly track: RtcTrack; readonly stream: FakeStream<RtcVideoEvent> }[] = [];
   /** Participants that are there before the agent comes. */
   readonly present: FakeParticipant[] = [];
+  /** What the server lets the agent do; null: the library does not say. */
+  permission: { readonly [Right in RtcRight]?: boolean } | null = null;
   /** In order: connect, publish, unpublish, disconnect, track closed. */
   readonly log: string[] = [];
   onConnect: (room: FakeRoom) => Promise<void> = async () => {};
@@ -402,9 +409,9 @@ export class FakeRtcWorld {
       LocalAudioTrack: {
         createAudioTrack: (_name, source) => ({
           sid: undefined,
-          close: async () => {
+          close: async (closeSource = true) => {
             world.log.push('track closed');
-            (source as FakeSource).calls.push('close');
+            if (closeSource) (source as FakeSource).calls.push('close');
           },
         }),
       },

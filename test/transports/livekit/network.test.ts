@@ -10,7 +10,7 @@ import { ScriptedVad } from '../../../src/testing/scripted-vad.ts';
 import { SpokenScript } from '../../../src/testing/spoken-script.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { livekitTransport } from '../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld } from './fake-rtc.ts';
+import { FakeParticipant, FakeRtcWorld, WHY } from './fake-rtc.ts';
 
 async function start(tts = new ScriptedTts()) {
   const clock = new VirtualClock();
@@ -31,7 +31,7 @@ async function start(tts = new ScriptedTts()) {
   const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
   const session = runtime.createSession({ agent: new Agent({}), transport });
   const errors: string[] = [];
-  session.on('session_error', ({ message }) => errors.push(message));
+  session.on('session_error', ({ code, part, message }) => errors.push(`${code} ${part} ${message}`));
   const started = session.start();
   await clock.settle();
   await started;
@@ -65,6 +65,17 @@ test('an answer waits for a network that is away for 20 s, and is then heard to 
   expect((await reply).outcome).toBe('completed');
   expect(errors).toEqual([]);
   expect(session.history.at(-1)).toMatchObject({ type: 'assistant', text });
+  await end();
+});
+
+test('a room that cannot be joined again ends the call with one coded error', async () => {
+  const { clock, world, session, errors, end } = await start();
+  world.onConnect = () => Promise.reject(new Error('401 Unauthorized - invalid token: token is expired'));
+  world.room.drop(WHY.UNKNOWN);
+  await clock.advance(5_000);
+  const { reason } = await session.whenStopped;
+  expect(reason).toContain('refused the token');
+  expect(errors).toEqual([expect.stringMatching(/^ERR_TRANSPORT transport .*refused the token/)]);
   await end();
 });
 

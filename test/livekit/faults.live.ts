@@ -1,0 +1,189 @@
+// What may go wrong between the agent and its room, on the wire and by decision of the server.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Room, SimulateScenarioKind } from '@livekit/rtc-node';
+import { RoomServiceClient } from 'livekit-server-sdk';
+import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
+import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { type LiveCall, startLiveCall } from './call.ts';
+import { isFinalOf, isSound } from './reports.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+const access = inject('livekit');
+const server = new RoomServiceClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret);
+let call: LiveCall | null = null;
+let wire: TcpProxy | null = null;
+afterEach(async () => {
+  wire?.flow();
+  await call?.end();
+  await wire?.close();
+  call = null;
+  wire = null;
+});
+afterAll(() => disposeLivekit());
+
+const LONG = Array.from({ length: 30 }, (_, i) => `w${i}`).join(' '); // 9 s
+const longAnswer = () => ({ text: LONG, firstTokenMs: 0, durationMs: 0 });
+
+/** Says something and waits until the answer is over. */
+async function talk({ user }: LiveCall): Promise<void> {
+  const from = user.reports.length;
+  user.send({ type: 'speak', durationMs: 600, hz: 700 });
+  await user.until(isFinalOf('agent'), { from, what: 'an answer' });
+  await user.until(isSound(false), { from, what: 'its sound' });
+}
+
+const errorsOf = ({ log }: LiveCall) => log.filter(({ name }) => name === 'session_error').map(({ event }) => event);
+
+describe('the signalling wire', () => {
+  test('stalls for five seconds in mid-answer: the voice goes on, and what was shown late is whole', async () => {
+    wire = await startTcpProxy(access.url);
+    call = await startLiveCall({ url: wire.url, answer: longAnswer });
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    const sound = await call.user.until(isSound(true));
+    wire.stall();
+    await delay(5_000);
+    wire.flow();
+    const said = await call.user.until(isFinalOf('agent'), { limitMs: 20_000 });
+    const silent = await call.user.until(isSound(false), { from: call.user.reports.indexOf(sound) });
+    expect(said.text).toBe(LONG);
+    expect(silent.atMs - sound.atMs).toBeGreaterThan(8_000);
+    expect(errorsOf(call)).toEqual([]);
+  }, 60_000);
+
+  test('is slow, 400 ms each way: the room is joined, and the call is held', async () => {
+    wire = await startTcpProxy(access.url);
+    wire.slow(400);
+    call = await startLiveCall({ url: wire.url });
+    await talk(call);
+    expect(errorsOf(call)).toEqual([]);
+  }, 60_000);
+
+  test('is cut in mid-answer for five seconds: the answer is heard to its end', async () => {
+    wire = await startTcpProxy(access.url);
+    call = await startLiveCall({ url: wire.url, answer: longAnswer });
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    await call.user.until(isSound(true));
+    await delay(1_000);
+    wire.cut();
+    await delay(5_000);
+    wire.mend();
+    const said = await call.user.until(isFinalOf('agent'), { limitMs: 40_000, what: 'the end of the answer' });
+    expect(said.text).toBe(LONG);
+    expect(errorsOf(call)).toEqual([]);
+  }, 90_000);
+});
+
+describe('the token', () => {
+  test('expires while the agent is in the room: it joins again with the one the server has renewed', async () => {
+    call = await startLiveCall({ tokenSeconds: [5] });
+    await delay(6_000);
+    await talk(call);
+    const room = call.transport.connection?.room as Room | undefined; // the real library runs here
+    await room?.simulateScenario(SimulateScenarioKind.SIMULATE_SERVER_LEAVE);
+    await call.user.until(({ type }) => type === 'track', {
+      from: 4,
+      what: 'the track of the new stay',
+      limitMs: 20_000,
+    });
+    await talk(call);
+  }, 60_000);
+
+  test('is expired when the agent has to join again: the session ends with one clear error', async () => {
+    call = await startLiveCall({ tokenSeconds: [3_600, -100] });
+    const room = call.transport.connection?.room as Room | undefined; // the real library runs here
+    await room?.simulateScenario(SimulateScenarioKind.SIMULATE_SERVER_LEAVE);
+    await call.session.whenStopped;
+    expect(errorsOf(call)).toEqual([
+      expect.objectContaining({ code: 'ERR_TRANSPORT', message: expect.stringContaining('refused the token') }),
+    ]);
+  }, 60_000);
+});
+
+describe('a right is taken away and given back', () => {
+  const ALL = { canPublish: true, canSubscribe: true, canPublishData: true, canUpdateMetadata: true };
+  const allow = async ({ room }: LiveCall, rights: Partial<typeof ALL>) => {
+    await server.updateParticipant(room, 'agent', { permission: { ...ALL, ...rights } });
+    await delay(2_000);
+  };
+  const problemsOf = ({ problems }: LiveCall) =>
+    problems.map(({ where, error }) => [where, (error as { code?: string }).code, (error as { field?: string }).field]);
+
+  test('to publish: the agent is shown and not heard, then heard again', async () => {
+    call = await startLiveCall();
+    await talk(call);
+    await allow(call, { canPublish: false });
+    let from = call.user.reports.length;
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    await call.user.until(isFinalOf('agent'), { from, what: 'the words of the answer' });
+    expect(call.user.reports.slice(from).filter(isSound(true))).toEqual([]);
+    from = call.user.reports.length;
+    await allow(call, {});
+    await call.user.until(({ type }) => type === 'track', { from, what: 'the new track' });
+    await talk(call);
+    await allow(call, { canPublish: false });
+    await allow(call, {});
+    await talk(call);
+    expect(problemsOf(call)).toEqual([
+      ['livekit permission', 'ERR_TRANSPORT', 'canPublish'],
+      ['livekit permission', 'ERR_TRANSPORT', 'canPublish'],
+    ]);
+  }, 90_000);
+
+  test('to subscribe: the agent still speaks and reads, then hears again', async () => {
+    call = await startLiveCall();
+    await allow(call, { canSubscribe: false });
+    let from = call.user.reports.length;
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    await delay(2_000);
+    expect(call.user.reports.slice(from).filter(isFinalOf('user'))).toEqual([]);
+    call.user.send({ type: 'type', text: 'can you read me?' });
+    await call.user.until(isSound(true), { from, what: 'an answer to the chat' });
+    from = call.user.reports.length;
+    await call.user.until(isSound(false), { from });
+    await allow(call, {});
+    await talk(call);
+    expect(problemsOf(call)).toEqual([['livekit permission', 'ERR_TRANSPORT', 'canSubscribe']]);
+  }, 90_000);
+
+  test('to send data: the agent is heard without a word shown, then shown again', async () => {
+    call = await startLiveCall();
+    await allow(call, { canPublishData: false });
+    const from = call.user.reports.length;
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    await call.user.until(isSound(true), { from });
+    await call.user.until(isSound(false), { from });
+    expect(call.user.reports.slice(from).filter(({ type }) => type === 'transcript')).toEqual([]);
+    await allow(call, {});
+    await talk(call);
+    expect(problemsOf(call)).toEqual([['livekit permission', 'ERR_TRANSPORT', 'canPublishData']]);
+  }, 90_000);
+
+  test('to show its state: the state is shown as soon as it may be', async () => {
+    call = await startLiveCall();
+    await talk(call);
+    await call.user.until(() => call?.user.states.at(-1) === 'listening', { what: 'listening' });
+    await allow(call, { canUpdateMetadata: false });
+    const from = call.user.states.length;
+    await talk(call);
+    expect(call.user.states.slice(from)).toEqual([]);
+    call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
+    await delay(1_200);
+    await allow(call, {});
+    await call.user.until(() => (call?.user.states.length ?? 0) > from, { what: 'a state' });
+    expect(problemsOf(call)).toEqual([['livekit permission', 'ERR_TRANSPORT', 'canUpdateMetadata']]);
+  }, 90_000);
+});
+
+test('a microphone that goes, and is published late, is heard as the one before', async () => {
+  call = await startLiveCall();
+  await talk(call);
+  call.user.send({ type: 'microphone', on: false });
+  await delay(3_000);
+  call.user.send({ type: 'microphone', on: true });
+  await delay(1_000);
+  await talk(call);
+  call.user.send({ type: 'microphone', on: true }); // the next one takes over
+  await delay(1_000);
+  await talk(call);
+  expect(call.problems).toEqual([]);
+}, 60_000);

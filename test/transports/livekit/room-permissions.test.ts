@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest';
+import { seededIds } from '../../../src/ids.ts';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { livekitTransport } from '../../../src/transports/livekit/index.ts';
+import { FakeParticipant, FakeRtcWorld } from './fake-rtc.ts';
+
+const ALL = { canPublish: true, canSubscribe: true, canPublishData: true, canUpdateMetadata: true };
+
+/** An agent in a room, and the server's say in what it may do. */
+async function start(given: Partial<typeof ALL> | null = {}) {
+  const clock = new VirtualClock();
+  const world = new FakeRtcWorld();
+  const user = new FakeParticipant('anna');
+  const microphone = user.publish('TR_user');
+  world.present.push(user);
+  world.permission = given && { ...ALL, ...given };
+  const problems: { readonly where: string; readonly error: unknown }[] = [];
+  const transport = livekitTransport({
+    url: 'ws://127.0.0.1:1',
+    token: 'jwt',
+    load: async () => world.rtc,
+    onProblem: (problem) => problems.push(problem),
+  });
+  const connection = await transport.open({
+    sessionId: 's',
+    clock,
+    ids: seededIds(),
+    signal: new AbortController().signal,
+    onFrame: () => {},
+    onEvent: () => {},
+  });
+  const set = (changed: Partial<typeof ALL>) => {
+    world.permission = { ...ALL, ...changed };
+  };
+  return {
+    clock,
+    world,
+    connection,
+    microphone,
+    problems,
+    /** The server says so; the library tells of a fresh token only. */
+    allow: async (changed: Partial<typeof ALL> = {}) => {
+      set(changed);
+      world.room.emit('tokenRefreshed');
+      await clock.settle();
+    },
+    /** The rights arrive after the token. */
+    allowLate: async (changed: Partial<typeof ALL> = {}) => {
+      world.room.emit('tokenRefreshed');
+      set(changed);
+      await clock.advance(1_000);
+    },
+  };
+}
+
+test.each([
+  ['canPublish', 'cannot be heard'],
+  ['canSubscribe', 'hears nobody'],
+  ['canPublishData', 'no transcript'],
+  ['canUpdateMetadata', 'state of the agent'],
+] as const)('%s is missed with one line that says what goes on without it', async (right, text) => {
+  const { problems, allow, allowLate } = await start();
+  await allow({ [right]: false });
+  await allowLate({ [right]: false });
+  expect(problems).toEqual([
+    {
+      where: 'livekit permission',
+      error: expect.objectContaining({ code: 'ERR_TRANSPORT', field: right, message: expect.stringContaining(text) }),
+    },
+  ]);
+  await allow();
+  await allowLate({ [right]: false });
+  expect(problems).toHaveLength(2);
+});
+
+test('what the token never allowed is not missed, and a library that does not say allows everything', async () => {
+  const without = await start({ canPublishData: false });
+  await without.allow({ canPublishData: false });
+  expect(without.problems).toEqual([]);
+  const silent = await start(null);
+  silent.world.room.emit('tokenRefreshed');
+  await silent.clock.advance(1_000);
+  expect(silent.problems).toEqual([]);
+});
+
+test('the track is let go before a new one over the same source is published: the library aborts otherwise', async () => {
+  const { world, connection, allow } = await start();
+  world.log.length = 0;
+  await allow({ canPublish: false });
+  expect(world.log).toEqual(['unpublish TR_agent']);
+  expect(connection.trackSids.agent).toBeUndefined();
+  await allow();
+  expect(world.log.slice(1)).toEqual(['track closed', 'publish {"source":2}']);
+  expect(connection.trackSids.agent).toBe('TR_agent2');
+  expect(world.sources).toHaveLength(1);
+  expect(world.source.calls).not.toContain('close');
+  await connection.close();
+  expect(world.log).toContain('unpublish TR_agent2');
+  expect(world.source.calls).toContain('close');
+});
+
+test('a microphone is asked for again once the agent may hear', async () => {
+  const { microphone, allow } = await start();
+  microphone.subscribed = false;
+  await allow({ canSubscribe: false });
+  expect(microphone.subscribed).toBe(false);
+  await allow();
+  expect(microphone.subscribed).toBe(true);
+});
+
+test('who asks is told of rights that are back', async () => {
+  const { connection, allow } = await start();
+  const back: string[] = [];
+  connection.onRightGivenBack((right) => back.push(right));
+  await allow({ canUpdateMetadata: false });
+  await allow();
+  expect(back).toEqual(['canUpdateMetadata']);
+});
+
+test('after the end nothing is looked at', async () => {
+  const { clock, world, connection, problems, allow } = await start();
+  world.room.emit('tokenRefreshed');
+  await connection.close();
+  await allow({ canPublish: false });
+  await clock.advance(2_000);
+  expect(problems).toEqual([]);
+});

@@ -171,9 +171,16 @@ const noWordIsLost: Rule = (evidence) => {
     ((hasNoParts && dueMs > endedAtMs) ||
       startsOver.some(({ atMs }) => atMs >= fromMs && atMs < endedAtMs && atMs + sttDelayMs > endedAtMs));
   const taken = events(evidence, 'turn_started').filter(({ mode }) => mode === 'reply');
-  // People may speak for long before a turn begins: until then all of it can be cleared, however old it is.
-  const isOpen = ({ dueMs }: (typeof words)[number], untilMs: number) =>
-    !taken.some(({ atMs }) => dueMs <= atMs && atMs <= untilMs);
+  const finals = events(evidence, 'stt_result').filter(({ isFinal }) => isFinal);
+  const silences = events(evidence, 'user_state_changed').filter(({ toState }) => toState === 'listening');
+  // What no turn has taken can be cleared, however old it is: people may speak for long before a turn begins, and a turn
+  // that begins meanwhile leaves what has no transcript yet.
+  const isOpen = ({ word, toMs }: (typeof words)[number], untilMs: number) => {
+    const knownAtMs = finals.find(({ text }) => text.split(' ').includes(word))?.atMs ?? Infinity;
+    if (knownAtMs <= untilMs) return !taken.some(({ atMs }) => knownAtMs <= atMs && atMs <= untilMs);
+    const silentAtMs = silences.find(({ atMs }) => atMs >= toMs)?.atMs ?? Infinity;
+    return untilMs <= silentAtMs + 6_000;
+  };
   const broken: string[] = [];
   // What a session that gave up had not written down yet is gone with it; it says so.
   const savedUntilMs = gaveUp(evidence) ? over - 1_000 : over;

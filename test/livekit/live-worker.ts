@@ -4,6 +4,7 @@ import { realClock } from '../../src/clock.ts';
 import { type defineWorker as Define, defineWorker } from '../../src/worker/define-worker.ts';
 import { serverApi } from '../../src/worker/http-server-api.ts';
 import type { JobContext, WorkerOptions } from '../../src/worker/index.ts';
+import type { JobRunner } from '../../src/worker/runner.ts';
 import type { ServerApi } from '../../src/worker/server-api.ts';
 import { WorkerManager } from '../../src/worker/worker-manager.ts';
 import type { JobReport } from '../../src/worker/worker-scope.ts';
@@ -31,6 +32,8 @@ export interface LiveWorker {
 export async function startLiveWorker(
   entry: (job: JobContext) => unknown,
   options: Partial<Parameters<typeof Define>[0]> = {},
+  /** Where its jobs run. Default: in this process. */
+  runner?: JobRunner,
 ): Promise<LiveWorker> {
   const access = inject('livekit');
   const name = options.agentName ?? `live-${process.pid}-${++count}`;
@@ -54,6 +57,7 @@ export async function startLiveWorker(
     ...access,
     // A worker on a machine in full use is offered nothing, and tests make machines busy.
     cpu: () => 0,
+    ...(runner !== undefined && { runner }),
     onJobReport: (report) => reports.push(report),
   });
   await manager.start();

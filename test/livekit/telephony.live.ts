@@ -1,13 +1,20 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { realClock } from '../../src/clock.ts';
+import { randomIds } from '../../src/ids.ts';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { forkHost } from '../../src/worker/host/fork-host.ts';
+import { HostPool } from '../../src/worker/host/host-pool.ts';
 import type { JobContext } from '../../src/worker/job-context.ts';
+import { silentLogger } from '../../src/worker/logger.ts';
 import { type LiveWorker, startLiveWorker } from './live-worker.ts';
 
 let worker: LiveWorker;
 const sessions: AgentSession[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await worker.end();
   sessions.length = 0;
 });
@@ -88,6 +95,32 @@ test('hanging up sends everybody away, and the job succeeds with the reason', as
   expect(await worker.reported()).toMatchObject({ outcome: 'succeeded', reason: 'all is said' });
   expect(await worker.api.listRooms([room])).toEqual([]);
 });
+
+test('in a host process as well, which has the key from its worker', async () => {
+  for (const name of ['LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET', 'LIVEKIT_URL']) vi.stubEnv(name, undefined);
+  const file = fileURLToPath(new URL('./fixtures/hang-up-agent.ts', import.meta.url));
+  const runner = new HostPool({
+    fork: forkHost(file, 'silent'),
+    clock: realClock,
+    ids: randomIds,
+    logger: silentLogger,
+    maxJobs: 1,
+  });
+  worker = await startLiveWorker(() => {}, {}, runner);
+  const roomName = worker.room();
+  const caller = await worker.user(roomName, 'caller', CALLER);
+  await worker.api.createDispatch({ roomName, agentName: worker.name });
+  await caller.until(({ type }) => type === 'track', { what: 'the track of the agent' });
+  await vi.waitFor(
+    () => {
+      caller.send({ type: 'press', code: 11, digit: '#' });
+      expect(worker.reports).toMatchObject([{ outcome: 'succeeded', reason: '# was pressed' }]);
+    },
+    { timeout: 10_000, interval: 500 },
+  );
+  await caller.until(({ type }) => type === 'left');
+  expect(await worker.api.listRooms([roomName])).toEqual([]);
+}, 60_000);
 
 test('after deleteRoom the job goes on to its end', async () => {
   const done: string[] = [];

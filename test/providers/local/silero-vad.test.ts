@@ -57,6 +57,17 @@ it('a killed worker fails the streams it had, and the next stream gets a new one
   expect((await vad.engines.sticky()).state).toBe('ready');
 });
 
+it('says how much it has not judged yet: all of a burst at first, nothing once it is through', async () => {
+  const { stream } = openStream();
+  expect(stream.pendingSamples).toBe(0);
+  stream.write({ samples: new Int16Array(16_000), sampleRateHz: 16_000, channels: 1 });
+  expect(stream.pendingSamples).toBe(31 * 512); // whole windows; the rest waits for more
+  await expect.poll(() => stream.pendingSamples, { timeout: 10_000 }).toBe(0);
+  stream.write({ samples: new Int16Array(16_000), sampleRateHz: 16_000, channels: 1 });
+  stream.close();
+  expect(stream.pendingSamples).toBe(0);
+});
+
 it('is refused under a virtual clock', () => {
   expect(openStream({ clock: new VirtualClock() }).failures).toMatchObject([{ code: 'ERR_REAL_IO' }]);
 });

@@ -1,15 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, expect, inject, test } from 'vitest';
+import { AgentDispatchClient } from 'livekit-server-sdk';
+import { afterAll, afterEach, expect, inject, test, vi } from 'vitest';
+import { Agent } from '../../src/runtime/agent.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { defineWorker } from '../../src/worker/define-worker.ts';
+import { WorkerManager } from '../../src/worker/worker-manager.ts';
 import { type BrowserUser, browserUser } from './browser-user.ts';
-import { type LiveAgent, prepareAgent } from './call.ts';
+import { ANSWER, type LiveAgent, prepareAgent } from './call.ts';
 import { tokenFor } from './tokens.ts';
+import { toneProviders } from './tone-providers.ts';
 
 const access = inject('livekit');
-let agent: LiveAgent;
+let agent: LiveAgent | null = null;
 let page: BrowserUser;
 afterEach(async () => {
-  await agent.end();
+  await agent?.end();
+  agent = null;
   await page.end();
 });
 afterAll(() => disposeLivekit());
@@ -63,3 +69,34 @@ test('a sentence that is being said while the agent comes is heard from its firs
     expect(words.match(new RegExp(word, 'g')), `${word} in "${words}"`).toHaveLength(1);
   expect(agent.problems).toEqual([]);
 }, 90_000);
+
+test('a job that is dispatched after the user has spoken hears it, by default', async () => {
+  const name = `late-${process.pid}`;
+  const definition = defineWorker({
+    agentName: name,
+    entry: (job) => job.startSession({ agent: new Agent({ instructions: 'Answer.' }) }),
+    runtime: {
+      providers: toneProviders(() => ({ text: ANSWER, firstTokenMs: 0, durationMs: 0 })),
+      session: { endpointing: { minDelayMs: 0 } },
+    },
+  });
+  const manager = new WorkerManager(definition, { ...access, cpu: () => 0 });
+  await manager.start();
+  await vi.waitFor(() => expect(manager.status.state).toBe('available'), { timeout: 10_000 });
+  try {
+    const token = await tokenFor(access, { identity: 'user', room: name });
+    page = await browserUser(access.url, token, [{ pauseMs: 300 }, 'Hello there.', { pauseMs: 20_000 }], {
+      preConnectBuffer: true,
+    });
+    await delay(3_000); // all is said
+    const dispatches = new AgentDispatchClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret);
+    await dispatches.createDispatch(name, name);
+    const said = "Object.values(seen.transcripts).some(({ text, isFinal }) => isFinal && text.includes('one two'))";
+    const seen = await page.until(said, 20_000);
+    expect(Object.values(seen.transcripts).filter(({ identity }) => identity === 'user')).toMatchObject([
+      { text: 'hello', isFinal: true },
+    ]);
+  } finally {
+    await manager.stop();
+  }
+}, 60_000);

@@ -96,6 +96,20 @@ describe('the state of the agent', () => {
     expect(states()).toEqual(['initializing', 'listening', 'speaking']);
   });
 
+  test('is shown as soon as the server allows it again', async () => {
+    const { clock, world, session, states, room } = await start();
+    session.enter('idle');
+    await clock.settle();
+    world.permission = { canUpdateMetadata: false };
+    room.emit('tokenRefreshed');
+    session.enter('thinking'); // sent, and dropped by the server without a word
+    await clock.settle();
+    world.permission = { canUpdateMetadata: true };
+    room.emit('tokenRefreshed');
+    await clock.settle();
+    expect(states()).toEqual(['initializing', 'listening', 'thinking', 'thinking']);
+  });
+
   test('is shown again in the room that is joined after a loss', async () => {
     const { clock, world, session, states, open } = await start();
     session.enter('idle');

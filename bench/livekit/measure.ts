@@ -26,7 +26,7 @@ export interface Measured {
 }
 
 /** Short-lived work of the start settles. */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 2_000;
 const JOIN_MS = 20_000;
 /** One after the other, as calls come in. */
 const BETWEEN_MS = 200;

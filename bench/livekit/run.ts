@@ -20,8 +20,9 @@ const { values } = parseArgs({
 });
 
 const rooms = (values.rooms ?? (values.quick ? '1,5' : '1,5,10')).split(',').map(Number);
-const turns = Number(values.turns ?? (values.quick ? 4 : 24));
-if (![...rooms, turns].every((each) => Number.isInteger(each) && each >= 1 && each <= 100)) {
+const turns = Number(values.turns ?? (values.quick ? 3 : 24));
+const isCount = (each: number, max: number) => Number.isInteger(each) && each >= 1 && each <= max;
+if (!rooms.every((each) => isCount(each, 20)) || !isCount(turns, 100)) {
   console.error('--rooms takes whole numbers from 1 to 20 with commas between them, --turns one from 1 to 100');
   process.exit(1);
 }

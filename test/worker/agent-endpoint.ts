@@ -19,7 +19,7 @@ export class AgentEndpoint {
   readonly sides: ServerSide[] = [];
   readonly upgrades: IncomingMessage[] = [];
   readonly #secret: string;
-  /** What was asked of the API; everything is answered with nothing. */
+  /** What was asked of the API. Every room that is asked for exists; everything else is answered with nothing. */
   readonly calls: { readonly path: string; readonly body: unknown }[] = [];
   readonly #http = createServer((request, response) => {
     const path = request.url ?? '';
@@ -29,8 +29,11 @@ export class AgentEndpoint {
       text += data;
     });
     request.on('end', () => {
-      this.calls.push({ path, body: JSON.parse(text) });
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      const body = JSON.parse(text);
+      this.calls.push({ path, body });
+      const rooms = (body.names ?? []).map((name: string) => ({ name }));
+      const answer = path.endsWith('/ListRooms') ? { rooms } : {};
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
   });
   readonly #ws = new WebSocketServer({ noServer: true });

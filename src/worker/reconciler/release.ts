@@ -6,7 +6,7 @@ import type { ServerApi } from '../server-api.ts';
 import { orNull } from './room-case.ts';
 
 export interface ReleaseOptions {
-  readonly api: Pick<ServerApi, 'deleteDispatch'>;
+  readonly api: Pick<ServerApi, 'listRooms' | 'deleteDispatch'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly dispatchId: string;
@@ -21,7 +21,9 @@ const AGAIN_MS = 1_000;
 export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: ReleaseOptions): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries++) {
     try {
-      await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
+      // Of a room that is gone the server says nothing until its own deadline is over.
+      const rooms = await api.listRooms([roomName], { timeoutMs: CALL_MS });
+      if (rooms.length > 0) await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
       return;
     } catch (error) {
       logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { AgentError } from '../../../src/errors.ts';
+import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { releaseRoom } from '../../../src/worker/reconciler/release.ts';
+import type { ServerRoom } from '../../../src/worker/server-api.ts';
+import { type LogLine, recorder } from '../test-worker.ts';
+
+const ROOM: ServerRoom = { sid: 'RM_1', name: 'r', metadata: '', participantCount: 1, createdAtEpochMs: 0 };
+
+async function release(rooms: readonly ServerRoom[], answers: ('gone' | 'down' | 'done')[]) {
+  const clock = new VirtualClock();
+  const lines: LogLine[] = [];
+  let deletes = 0;
+  const api = {
+    listRooms: async () => rooms,
+    deleteDispatch: async () => {
+      deletes++;
+      const answer = answers.shift() ?? 'done';
+      if (answer === 'gone') throw new AgentError('ERR_NOT_FOUND', 'no such dispatch');
+      if (answer === 'down') throw new AgentError('ERR_SERVER_API', 'no answer');
+    },
+  };
+
+  const released = releaseRoom({ api, clock, logger: recorder(lines), dispatchId: 'AD_1', roomName: 'r' });
+  await clock.advance(10_000);
+  const isOver = await Promise.race([released.then(() => true), clock.settle({ turns: 2 }).then(() => false)]);
+  return { deletes, lines: lines.length, isOver };
+}
+
+test.each([
+  ['a dispatch is deleted once', [ROOM], ['done'], 1, 0],
+  ['one that is gone already is no trouble', [ROOM], ['gone'], 1, 0],
+  ['a room that is gone is not asked about: the server would not answer for seconds', [], [], 0, 0],
+  ['a server that is down is asked three times, and each is told', [ROOM], ['down', 'down', 'down', 'down'], 3, 3],
+  ['one that comes back is enough', [ROOM], ['down', 'done'], 2, 1],
+] as const)('%s', async (_rule, rooms, answers, deletes, lines) => {
+  expect(await release(rooms, [...answers])).toMatchObject({ deletes, lines, isOver: true });
+});

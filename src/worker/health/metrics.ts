@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { HostStatus } from '../runner.ts';
 import type { WorkerState } from '../worker-manager.ts';
 import type { HealthSource } from './health-server.ts';
+import { RESOLUTION_MS } from './loop-lag.ts';
 
 const STATES: readonly WorkerState[] = [
   'idle',
@@ -18,7 +19,7 @@ const PREFIX = 'livekitex_agent_';
 /** A registry of its own, so that an application's metrics and those of a second worker never clash. */
 export function workerMetrics(source: HealthSource): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: RESOLUTION_MS });
   const registers = [registry];
   new Gauge({
     name: `${PREFIX}worker_state`,

@@ -75,6 +75,8 @@ test('the session of a job is asked for its state by a control message, and tell
   const answer = await user.until(({ type }) => type === 'data', { what: 'the answer' });
   const json = answer.type === 'data' ? Buffer.from(answer.base64, 'base64').toString() : '';
   expect(JSON.parse(json)).toMatchObject({ type: 'result', id: 1, result: { agentState: 'listening' } });
+  // Anything on the channel shows that the page knows it; bytes that are no request are not answered.
+  user.send({ type: 'bytes', topic: 'lk.agent.session', base64: 'AA==', to: [] });
   await user.until(({ type }) => type === 'bytes', { what: 'an event' });
 });
 

@@ -99,6 +99,18 @@ export const sessionChannel: MutantTable = {
       replace: 'open < MAX_OPEN',
     },
     {
+      name: 'session channel: events are sent to pages that do not know it',
+      file: 'session-channel.ts',
+      find: "shown.events === 'onRequest' && ",
+      replace: 'false && ',
+    },
+    {
+      name: 'session channel: what waits for one user is sent to the next',
+      file: 'session-channel.ts',
+      find: 'each.identity === identity && ',
+      replace: '',
+    },
+    {
       name: 'session channel: events go to everyone in the room',
       file: 'session-channel.ts',
       find: '{ topic: SESSION_TOPIC, destinationIdentities: [identity] }',

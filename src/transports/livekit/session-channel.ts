@@ -1,7 +1,7 @@
 // The channel `lk.agent.session`: what happens in a session is told to its user, and what the user asks is answered.
 import { AgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
-import { fields, parseOptions, trueOrFalse } from '../../options.ts';
+import { fields, having, parseOptions, trueOrFalse } from '../../options.ts';
 import { ChannelStay } from './channel-stay.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -25,18 +25,37 @@ const MAX_REQUEST_BYTES = 64_000;
 const MAX_OPEN = 8;
 /** The official pages ask once in five seconds, and a handful when they open. */
 const TAKEN = { burst: 20, perSecond: 5 };
+/** Events that wait for a page that may never ask. */
+const MAX_HELD = 100;
 
 export interface SessionChannelOptions {
   /** Are calls of tools told, with arguments and results? Default true, as the official front ends expect. */
   readonly showTools?: boolean;
   /** Are the agent's instructions told? They are the host's own; the official front ends do without. Default false. */
   readonly showInstructions?: boolean;
+  /**
+   * When events are sent. `onRequest`: as soon as the page of the user has sent anything on the channel, the newest 100
+   * from before included; no work is done for pages that do not know it. `always`: at once, for pages that only listen.
+   * Default `onRequest`.
+   */
+  readonly events?: 'onRequest' | 'always';
 }
 
 const rules = fields({
   showTools: trueOrFalse().default(true),
   showInstructions: trueOrFalse().default(false),
+  events: having<'onRequest' | 'always'>(
+    (value) => value === 'onRequest' || value === 'always',
+    "must be 'onRequest' or 'always'",
+  ).default('onRequest'),
 });
+
+interface HeldEvent {
+  readonly identity: string;
+  /** Of those under one key only the newest counts. */
+  readonly key: string | null;
+  readonly encode: (codec: SessionCodec) => Uint8Array;
+}
 
 type ChannelSession = RequestedSession & {
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
@@ -60,11 +79,25 @@ export function attachSessionChannel(
   let startedAtMs = 0;
   let open = 0;
 
+  /** Whose page knows the channel. */
+  let reader: string | null = null;
+  let held: HeldEvent[] = [];
+
   const tell = (event: EventInit, key: string | null) => {
     const user = stay?.connection.user ?? null;
     if (stay === null || user === null || stay.connection.isTelephone) return;
+    const { identity } = user;
     const createdAt = timestampOf(stay.connection.clock.wallNow());
-    send(stay, user.identity, (codec) => codec.encode({ case: 'event', value: { createdAt, event } }), key);
+    held = held.filter((each) => each.identity === identity && (key === null || each.key !== key));
+    held.push({ identity, key, encode: (codec) => codec.encode({ case: 'event', value: { createdAt, event } }) });
+    if (held.length > MAX_HELD) held.shift();
+    release();
+  };
+
+  const release = () => {
+    const to = stay;
+    if (to === null || (shown.events === 'onRequest' && reader !== to.connection.user?.identity)) return;
+    for (const { identity, encode, key } of held.splice(0)) send(to, identity, encode, key);
   };
 
   const join = (connection: RoomConnection) => {
@@ -74,12 +107,12 @@ export function attachSessionChannel(
     if (startedAtMs === 0) startedAtMs = connection.clock.wallNow();
     // Loaded while the room is joined, so that no event waits for it.
     loadSessionCodec().catch((error: unknown) => joined.problem('the protocol cannot be loaded', error));
-    connection.room.registerByteStreamHandler(SESSION_TOPIC, (reader, { identity }) => {
-      take(joined, reader, identity).catch((error: unknown) => joined.problem('a request was not answered', error));
+    connection.room.registerByteStreamHandler(SESSION_TOPIC, (stream, { identity }) => {
+      take(joined, stream, identity).catch((error: unknown) => joined.problem('a request was not answered', error));
     });
   };
 
-  const take = async (to: ChannelStay, reader: RtcByteReader, identity: string) => {
+  const take = async (to: ChannelStay, stream: RtcByteReader, identity: string) => {
     const { clock, user } = to.connection;
     // While nobody is linked, who asks may be about to be.
     const mayBeUser = user === null || identity === user.identity;
@@ -87,12 +120,16 @@ export function attachSessionChannel(
     // Closed when it is not wanted: a reader that is left alone stays in the library for the rest of the process.
     if (!isTaken) {
       if (mayBeUser) to.problem('requests beyond the limit are dropped', undefined);
-      return reader.close();
+      return stream.close();
     }
+    // What cannot be read shows as well that somebody knows the channel.
+    reader = identity;
+    release();
     open++;
     try {
-      const bytes = await readBytes(reader, MAX_REQUEST_BYTES, to.connection);
+      const bytes = await readBytes(stream, MAX_REQUEST_BYTES, to.connection);
       if ((await to.connection.userSoon())?.identity !== identity) return;
+      release();
       const codec = await loadSessionCodec();
       const request = codec.readRequest(bytes);
       if (request === null || stay !== to) return;

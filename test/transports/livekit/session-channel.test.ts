@@ -21,7 +21,7 @@ function requestBytes(request: Request, requestId = 'r'): Uint8Array {
   return new pb.AgentSessionMessage({ message: { case: 'request', value: { requestId, request } } }).toBinary();
 }
 
-async function start(options?: SessionChannelOptions) {
+async function start(options: SessionChannelOptions = {}) {
   await loadSessionCodec(); // so that it takes no real time afterwards
   const clock = new VirtualClock();
   const world = new FakeRtcWorld();
@@ -35,7 +35,7 @@ async function start(options?: SessionChannelOptions) {
     onProblem: ({ where }) => problems.push(where),
   });
   const session = new ObservedFake();
-  const stop = attachSessionChannel(session as never, transport, options); // the items are built by each test
+  const stop = attachSessionChannel(session as never, transport, { events: 'always', ...options }); // the items are built by each test
   const open = () =>
     transport.open({
       sessionId: 's',
@@ -84,6 +84,54 @@ const NO_LATENCY = {
   totalMs: null,
 };
 const completed = { mode: 'reply', outcome: 'completed', durationMs: 1, messageCount: 1, latency: NO_LATENCY } as const;
+
+describe('a page that never asks', () => {
+  const ping: Request = { case: 'ping', value: new pb.SessionRequest_Ping() };
+
+  test('is told nothing; with its first request it gets the newest events, in order, before the answer', async () => {
+    const { session, settle, events, streams, receive } = await start({ events: 'onRequest' });
+    for (let i = 0; i < 60; i++) {
+      session.emit('user_state_changed', { fromState: 'listening', toState: 'speaking' });
+      session.emit('user_state_changed', { fromState: 'speaking', toState: 'listening' });
+    }
+    await settle();
+    expect(streams()).toEqual([]);
+    receive(requestBytes(ping));
+    await settle();
+    expect(streams()).toHaveLength(101);
+    expect(events().at(-1)).toEqual({ userStateChanged: { newState: 'US_LISTENING' } });
+    session.enter('thinking');
+    await settle();
+    expect(streams()).toHaveLength(102);
+  });
+
+  test('is told from then on when what it sends cannot be read', async () => {
+    const { session, settle, streams, receive } = await start({ events: 'onRequest' });
+    session.enter('idle');
+    receive(new Error('read length exceeded total length'));
+    await settle();
+    expect(streams()).toHaveLength(1);
+  });
+
+  test('is told nothing because another participant asks', async () => {
+    const { session, settle, streams, receive } = await start({ events: 'onRequest' });
+    session.enter('idle');
+    receive(requestBytes(ping), 'ben');
+    await settle();
+    expect(streams()).toEqual([]);
+  });
+
+  test('loses its events to nobody: who is linked after it gets only what is its own', async () => {
+    const { session, settle, streams, receive, transport } = await start({ events: 'onRequest' });
+    session.enter('idle');
+    await settle();
+    transport.linkTo('ben');
+    session.enter('thinking');
+    receive(requestBytes(ping), 'ben');
+    await settle();
+    expect(streams().map(({ destinationIdentities }) => destinationIdentities)).toEqual([['ben'], ['ben']]);
+  });
+});
 
 describe('events', () => {
   test('of the agent are the states that front ends know, on change only', async () => {
@@ -621,6 +669,10 @@ describe('the channel', () => {
   });
 
   test('names an option that is wrong', async () => {
-    await expect(start({ showTools: 'no' } as never)).rejects.toMatchObject({ code: 'ERR_OPTION', field: 'showTools' });
+    for (const [field, value] of [
+      ['showTools', 'no'],
+      ['events', 'sometimes'],
+    ] as const)
+      await expect(start({ [field]: value } as never)).rejects.toMatchObject({ code: 'ERR_OPTION', field });
   });
 });

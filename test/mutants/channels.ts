@@ -5,7 +5,7 @@ const folder = 'src/transports/livekit';
 
 export const agentControl: MutantTable = {
   folder,
-  tests: 'test/transports/livekit/agent-control.test.ts',
+  tests: ['test/transports/livekit/agent-control.test.ts'],
   mutants: [
     {
       name: 'control: anyone in the room may control',
@@ -90,7 +90,7 @@ export const agentControl: MutantTable = {
 
 export const sessionChannel: MutantTable = {
   folder,
-  tests: 'test/transports/livekit/session-channel.test.ts',
+  tests: ['test/transports/livekit/session-channel.test.ts'],
   mutants: [
     {
       name: 'session channel: anyone in the room is answered',
@@ -143,7 +143,7 @@ export const sessionChannel: MutantTable = {
     {
       name: 'session channel: a reader that is not wanted is left open',
       file: 'session-channel.ts',
-      find: 'return reader.close();',
+      find: 'return stream.close();',
       replace: 'return;',
     },
     {

@@ -12,7 +12,7 @@ export interface Mutant {
 export interface MutantTable {
   /** Folder of the sources. */
   readonly folder: string;
-  /** Folder of the tests, one of which has to fail for each fault. */
-  readonly tests: string;
+  /** Folders or files of tests, one of which has to fail for each fault. */
+  readonly tests: readonly string[];
   readonly mutants: readonly Mutant[];
 }

@@ -3,7 +3,7 @@ import type { MutantTable } from './mutant.ts';
 
 export const room: MutantTable = {
   folder: 'src/transports/livekit',
-  tests: 'test/transports/livekit',
+  tests: ['test/transports/livekit'],
   mutants: [
     {
       name: 'a piece is a view of a larger buffer: the library plays other memory',
@@ -61,7 +61,7 @@ export const room: MutantTable = {
     {
       name: 'audio is handed over while the room reconnects, and counted as heard',
       file: 'room-speaker.ts',
-      find: 'if (this.#isClosed || this.#isHeld) return;',
+      find: 'if (this.#isClosed || this.#heldSinceMs !== null) return;',
       replace: 'if (this.#isClosed) return;',
     },
     {
@@ -121,13 +121,16 @@ export const room: MutantTable = {
     {
       name: 'the track is not unpublished before leaving: it stays in the library',
       file: 'room-connection.ts',
-      find: "if (sid !== undefined) await this.#step('unpublish'",
-      replace: "if (sid === '') await this.#step('unpublish'",
+      find: `      await this.#unpublish();
+    }
+    this.texts`,
+      replace: `    }
+    this.texts`,
     },
     {
       name: 'the track and its source are not freed: a timer thread stays for each',
       file: 'room-connection.ts',
-      find: "await this.#step('track', () => this.#track.close(true));",
+      find: "await this.#step('track', () => this.#track?.close(true));",
       replace: '',
     },
     {

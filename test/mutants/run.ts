@@ -5,21 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { agentControl, sessionChannel } from './channels.ts';
 import type { Mutant, MutantTable } from './mutant.ts';
-import { room } from './room.ts';
-import { supervisor } from './supervisor.ts';
-import { worker } from './worker.ts';
-
-const TABLES: readonly MutantTable[] = [supervisor, room, agentControl, sessionChannel, worker];
+import { TABLES } from './tables.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'mutants-'));
 
 /** True when the tests pass, which for a mutant means that nobody noticed. Ends after the first failure. */
-function testsPass(folder: string, stdio: 'ignore' | 'inherit' = 'ignore'): Promise<boolean> {
-  const args = ['node_modules/vitest/vitest.mjs', 'run', folder, '--project', 'development', '--bail', '1'];
+function testsPass(tests: readonly string[], stdio: 'ignore' | 'inherit' = 'ignore'): Promise<boolean> {
+  const args = ['node_modules/vitest/vitest.mjs', 'run', ...tests, '--project', 'development', '--bail', '1'];
   const env = { ...process.env, CI: '1' };
   const run = spawn(process.execPath, [...args, '--testTimeout', '10000'], { cwd: copy, stdio, env });
   return new Promise((resolve) => run.on('close', (code) => resolve(code === 0)));
@@ -41,7 +36,7 @@ function apply(folder: string, { name, file, find, replace }: Mutant): () => voi
 /** Names of the faults that nobody noticed. */
 async function survivorsOf({ folder, tests }: MutantTable, chosen: readonly Mutant[]): Promise<string[]> {
   const survivors: string[] = [];
-  if (!(await testsPass(tests, 'inherit'))) throw new Error(`${tests} fails without any fault`);
+  if (!(await testsPass(tests, 'inherit'))) throw new Error(`${tests.join(' ')} fails without any fault`);
   for (const mutant of chosen) {
     const undo = apply(folder, mutant);
     const survived = await testsPass(tests);

@@ -4,7 +4,7 @@ import type { MutantTable } from './mutant.ts';
 
 export const supervisor: MutantTable = {
   folder: 'src/supervisor',
-  tests: 'test/supervisor',
+  tests: ['test/supervisor'],
   mutants: [
     {
       name: 'gives up one restart too early',

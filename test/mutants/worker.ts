@@ -3,7 +3,13 @@ import type { MutantTable } from './mutant.ts';
 
 export const worker: MutantTable = {
   folder: 'src',
-  tests: 'test/worker',
+  // Not those that start processes: they take seconds each.
+  tests: [
+    'test/worker/worker-manager.test.ts',
+    'test/worker/job-context.test.ts',
+    'test/worker/host/host-pool.test.ts',
+    'test/worker/health',
+  ],
   mutants: [
     {
       name: 'an offer waits for a request filter without a deadline: the server gives the job up',
@@ -135,7 +141,7 @@ export const worker: MutantTable = {
     {
       name: 'a host that has served its jobs is not replaced',
       file: 'worker/host/host-pool.ts',
-      find: 'if (host.served >= this.#options.recycleAfterJobs)',
+      find: 'if (host.served >= recycleAfterJobs)',
       replace: 'if (host.served < 0)',
     },
     {

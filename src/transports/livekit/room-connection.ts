@@ -223,9 +223,8 @@ export class RoomConnection implements TransportConnection {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
       // The room may go on without this session, with nobody to hear that microphone.
       this.#unsubscribe();
-      const sid = this.#publication?.sid;
       // A track that is not unpublished first stays behind in the library for the rest of the process.
-      if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
+      await this.#unpublish();
     }
     this.texts.close();
     this.attributes.close();
@@ -291,7 +290,7 @@ export class RoomConnection implements TransportConnection {
     for (const listener of this.#regainListeners) listener(right);
   }
 
-  /** The server has ended the track; the library would hold on to it, and break when it is published once more. */
+  /** Also when the server has ended the track: the library would hold on to it, and break when it is published once more. */
   async #unpublish(): Promise<void> {
     const sid = this.#publication?.sid;
     this.#publication = null;

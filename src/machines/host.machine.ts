@@ -1,5 +1,6 @@
 // One host process of the pool: started, given jobs up to its limit, watched by its heartbeats, recycled after enough rooms.
 import { assign, setup } from 'xstate';
+import { effectSlot } from './slots.ts';
 
 /** Deadlines of one host, in milliseconds. */
 export interface HostSettings {
@@ -33,8 +34,8 @@ export type HostEvent =
   | { readonly type: 'host.emptied' }
   /** The process is gone. */
   | { readonly type: 'host.exited' }
-  /** End now, whatever runs. */
-  | { readonly type: 'host.stop' };
+  /** From the supervisor above: the worker ends. */
+  | { readonly type: 'supervisor.exit' };
 
 export const hostMachine = setup({
   types: {
@@ -54,6 +55,8 @@ export const hostMachine = setup({
   },
   actions: {
     keepDeath: assign((_, params: { readonly death: HostDeath }) => params),
+    /** Asks the process to tidy up and end. */
+    askToLeave: effectSlot<{ hostId: string }>('askToLeave'),
   },
 }).createMachine({
   id: 'host',
@@ -62,13 +65,17 @@ export const hostMachine = setup({
   initial: 'starting',
   on: {
     'host.exited': { target: '.dead', actions: { type: 'keepDeath', params: { death: 'exited' } } },
-    'host.stop': { target: '.dead', actions: { type: 'keepDeath', params: { death: 'stopped' } } },
+    'supervisor.exit': '.recycling.leaving',
   },
   states: {
     starting: {
       tags: 'working',
       after: { start: { target: 'dead', actions: { type: 'keepDeath', params: { death: 'start' } } } },
-      on: { 'host.ready': 'ready' },
+      on: {
+        'host.ready': 'ready',
+        // It has nothing to tidy up, and would hear of it only when it is ready.
+        'supervisor.exit': { target: 'dead', actions: { type: 'keepDeath', params: { death: 'stopped' } } },
+      },
     },
     ready: {
       tags: ['working', 'open'],
@@ -105,11 +112,14 @@ export const hostMachine = setup({
             'host.emptied': 'leaving',
           },
         },
-        // Its last job has ended: it may tidy up, but not for ever.
+        // Its last job has ended, or the worker ends: it may tidy up, but not for ever.
         leaving: {
+          entry: { type: 'askToLeave', params: ({ context: { hostId } }) => ({ hostId }) },
           after: { stop: { target: '#host.dead', actions: { type: 'keepDeath', params: { death: 'recycled' } } } },
           on: {
             'host.exited': { target: '#host.dead', actions: { type: 'keepDeath', params: { death: 'recycled' } } },
+            // It was told already, and keeps its deadline.
+            'supervisor.exit': 'leaving',
           },
         },
       },

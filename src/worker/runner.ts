@@ -1,4 +1,5 @@
 // Contract: where the entry function of a job runs - in this process, or in a host process of a pool.
+import type { ChildSpec } from '../supervisor/index.ts';
 import type { Connection } from './connection-options.ts';
 import type { JobInfo } from './job-info.ts';
 
@@ -76,6 +77,13 @@ export interface HostStatus {
 }
 
 export interface JobRunner {
+  /**
+   * What of the runner is supervised: first in the worker's tree, started before `open`, and asked to end when the jobs
+   * have ended. Default: nothing.
+   */
+  childSpec?(): ChildSpec<unknown>;
+  /** False while there is nothing that could run a job, and health is red. Default: always true. */
+  readonly isReady?: boolean;
   /** Makes the runner ready for its first job, prewarming included. */
   open(): Promise<void>;
   /** Free slots at this moment; the worker takes no job without one. */

@@ -7,10 +7,12 @@ import type { ConnectionFailure } from '../machines/connection.machine.ts';
 import type { ProblemHandler } from '../observer.ts';
 import {
   describeReason,
+  type ExitReason,
   monitor,
   type Report,
   type SupervisorLogic,
   shutdown,
+  startChildNow,
   startRoot,
 } from '../supervisor/index.ts';
 import type { OpenSocket } from './agent-socket.ts';
@@ -26,7 +28,7 @@ import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
 import type { ServerApi } from './server-api.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
-import { workerTree } from './worker-tree.ts';
+import { type WorkerTree, workerTree } from './worker-tree.ts';
 import { openWebSocket } from './ws-socket.ts';
 
 export interface WorkerManagerOptions extends ConnectionOptions {
@@ -58,7 +60,16 @@ export interface WorkerManagerOptions extends ConnectionOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-export type WorkerState = 'idle' | 'connecting' | 'registering' | 'available' | 'full' | 'draining' | 'stopped';
+/** `starting`: it is registered, but none of its hosts is ready. */
+export type WorkerState =
+  | 'idle'
+  | 'starting'
+  | 'connecting'
+  | 'registering'
+  | 'available'
+  | 'full'
+  | 'draining'
+  | 'stopped';
 
 export interface RegistrationStatus {
   readonly kind: JobKind;
@@ -110,7 +121,7 @@ export class WorkerManager {
   readonly #scope: WorkerScope;
   readonly #reconciler: Reconciler | null;
   readonly #options: WorkerManagerOptions;
-  readonly #tree: SupervisorLogic<unknown>;
+  readonly #tree: WorkerTree;
   #root: Actor<SupervisorLogic<unknown>> | null = null;
   #failure: ConnectionFailure | null = null;
   #opening: Promise<void> | null = null;
@@ -202,7 +213,7 @@ export class WorkerManager {
     }));
     return {
       agentName: definition.agentName,
-      state: BY_SEVERITY.find((state) => listed.some((each) => each.state === state)) ?? 'idle',
+      state: this.#state(listed),
       registrations: listed,
       jobs: jobs.list().map((job) => ({
         jobId: job.info.id,
@@ -224,13 +235,17 @@ export class WorkerManager {
     return this.runner.sessions();
   }
 
+  #state(registrations: readonly RegistrationStatus[]): WorkerState {
+    const { isReady = true } = this.runner;
+    const worst = BY_SEVERITY.find((state) => registrations.some((each) => each.state === state)) ?? 'idle';
+    return worst === 'available' && !isReady ? 'starting' : worst;
+  }
+
   async #open(): Promise<void> {
     if (this.#stopping !== null) throw new AgentError('ERR_CLOSED', 'the worker was stopped');
-    await this.runner.open();
-    if (this.#stopping !== null) return;
     const { onReport, inspect } = this.#options;
     const { clock, ids, onProblem } = this.#scope;
-    const root = startRoot(this.#tree, {
+    const root = startRoot(this.#tree.logic, {
       id: 'worker',
       clock,
       onProblem,
@@ -240,9 +255,13 @@ export class WorkerManager {
     });
     this.#root = root;
     monitor(root, ({ reason }) => {
-      this.#failure ??= reason === 'shutdown' || reason === 'normal' ? null : gaveUp(describeReason(reason));
+      // A supervisor that gives up ends with `shutdown`, as one that was told to.
+      if (this.#stopping === null) this.#failure ??= gaveUp(reason);
       this.#resolveStopped();
     });
+    await Promise.race([this.runner.open(), this.stopped()]);
+    if (this.#stopping !== null) return;
+    for (const spec of this.#tree.entrance) startChildNow(root, spec);
     for (const { actor } of this.#scope.registrations.values()) {
       if (actor === null) continue;
       actor.subscribe({
@@ -256,14 +275,10 @@ export class WorkerManager {
   }
 
   #stop(begin: () => void): Promise<void> {
-    const hadRoot = this.#root !== null;
     begin();
     this.#stopping ??= (async () => {
       await this.#opening?.catch(() => {});
-      if (this.#root !== null) {
-        if (!hadRoot) begin();
-        await shutdown(this.#root);
-      }
+      if (this.#root !== null) await shutdown(this.#root);
       await this.#reconciler?.close();
       await this.runner.close();
       this.#resolveStopped();
@@ -279,8 +294,9 @@ function reconcilerFor(scope: WorkerScope, api: ServerApi | undefined): Reconcil
   return new Reconciler(scope, api ?? serverApi({ connection, clock }));
 }
 
-function gaveUp(message: string): ConnectionFailure {
-  return { code: 'ERR_WORKER', message: `the worker gave up: ${message}` };
+function gaveUp(reason: ExitReason): ConnectionFailure {
+  const why = reason === 'shutdown' ? 'its parts crash again and again' : describeReason(reason);
+  return { code: 'ERR_WORKER', message: `the worker gave up: ${why}` };
 }
 
 function stateOf(snapshot: { readonly value: unknown } | undefined): WorkerState {

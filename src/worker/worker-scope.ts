@@ -164,7 +164,7 @@ export class WorkerScope {
   #jobsChanged(): void {
     for (const registration of this.registrations.values()) registration.jobsChanged();
     // A job's last notice reaches its supervisor in this tick; nothing above it may end before that.
-    if (this.jobs.size === 0 && this.isDraining) queueMicrotask(() => this.#tellEmptied());
+    if (this.jobs.size === 0) queueMicrotask(() => this.#tellEmptied());
   }
 
   #tellEmptied(): void {

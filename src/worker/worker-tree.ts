@@ -10,6 +10,7 @@ import {
   describeReason,
   dynamicSupervisor,
   monitor,
+  type SupervisorLogic,
   startChildNow,
   supervisor,
 } from '../supervisor/index.ts';
@@ -32,11 +33,19 @@ const START_MS = 10_000;
 /** What the shutdown callbacks may take is theirs; this is for the way there and back. */
 const END_MARGIN_MS = 2_000;
 
+export interface WorkerTree {
+  /** With what must be there before the first job: `hosts`, if there are any, and `jobs`. */
+  readonly logic: SupervisorLogic<unknown>;
+  /** What follows in its list, to be started when the runner is open: then the server may offer jobs. */
+  readonly entrance: readonly ChildSpec<unknown>[];
+}
+
 /**
- * `jobs`, then one registration per kind: a crash of the jobs' supervisor registers anew, a crash of a registration
- * hurts no job. With a reconciler its pool comes before the registrations, and its looks last.
+ * `hosts`, `jobs`, `registrations`, rest_for_one: a crash of the supervisor of the hosts or of the jobs ends the jobs and
+ * registers anew. A crash of one registration hurts no job and no other registration. Stopped in reverse, the jobs end
+ * while their hosts serve. With a reconciler its pool comes before the registrations, and its looks last.
  */
-export function workerTree(scope: WorkerScope, reconciler: Reconciler | null) {
+export function workerTree(scope: WorkerScope, reconciler: Reconciler | null): WorkerTree {
   const jobs = dynamicSupervisor({ id: 'jobs', intensity: 1_000, periodMs: 5_000 });
   const parts: JobParts = { scope, reconciler, meant: new WeakSet() };
   const jobLogic = jobLogicOf(parts);
@@ -99,18 +108,35 @@ export function workerTree(scope: WorkerScope, reconciler: Reconciler | null) {
       },
     }),
   });
-  return supervisor({
+  const registrations = supervisor({
+    id: 'registrations',
+    intensity: 3,
+    periodMs: 5_000,
+    children: [...scope.registrations.values()].map(registrationSpec),
+  });
+  const registrationsSpec: ChildSpec<unknown> = {
+    id: 'registrations',
+    type: 'supervisor',
+    restart: 'permanent',
+    shutdown: 'infinity',
+    start: () => ({ logic: registrations }),
+  };
+  const hosts = scope.runner.childSpec?.();
+  const logic = supervisor({
     id: 'worker',
     strategy: 'rest_for_one',
     intensity: 3,
     periodMs: 5_000,
-    children: [
-      jobsSpec,
+    children: [...(hosts === undefined ? [] : [hosts]), jobsSpec],
+  });
+  return {
+    logic,
+    entrance: [
       ...(reconciler === null ? [] : [reconciler.poolSpec()]),
-      ...[...scope.registrations.values()].map(registrationSpec),
+      registrationsSpec,
       ...(reconciler === null ? [] : [reconciler.lookSpec()]),
     ],
-  });
+  };
 }
 
 interface JobParts {
@@ -142,7 +168,8 @@ function workerLogicOf(scope: WorkerScope, reconciler: Reconciler | null) {
         registrationOf(registrationId).show(status);
         if (status === 'available') reconciler?.nudge();
       },
-      askForDrain: () => scope.drain(),
+      askForDrain: (_, { registrationId }) =>
+        registrationOf(registrationId).tell({ type: 'worker.drain', jobs: scope.jobs.size }),
       endJobs: () => scope.endJobs('the worker stops'),
     },
   });

@@ -22,8 +22,12 @@ export interface LogLine extends LogFields {
 
 export const CONNECTION = { url: 'wss://lk.test/base', apiKey: 'devkey', apiSecret: 'the-secret-of-the-key' };
 
-export function startTestWorker(given: Partial<WorkerOptions> = {}, options: Partial<WorkerManagerOptions> = {}) {
-  const clock = new VirtualClock();
+export interface TestWorkerOptions extends Omit<Partial<WorkerManagerOptions>, 'clock'> {
+  readonly clock?: VirtualClock;
+}
+
+export function startTestWorker(given: Partial<WorkerOptions> = {}, options: TestWorkerOptions = {}) {
+  const { clock = new VirtualClock() } = options;
   const network = new ScriptedNetwork();
   const jobs = new Map<string, OpenJob>();
   const reports: JobReport[] = [];
@@ -37,7 +41,6 @@ export function startTestWorker(given: Partial<WorkerOptions> = {}, options: Par
   const definition = defineWorker({ entry, agentName: 'test-agent', ...given });
   const manager = new WorkerManager(definition, {
     ...CONNECTION,
-    clock,
     ids: seededIds(),
     logger: recorder(lines),
     cpu: () => 0,
@@ -45,6 +48,7 @@ export function startTestWorker(given: Partial<WorkerOptions> = {}, options: Par
     onJobReport: (report) => reports.push(report),
     onProblem: (problem) => problems.push(problem),
     ...options,
+    clock,
   });
   /** The open job with this number or id; fails when it does not run. */
   const job = (id: string): OpenJob => {

@@ -9,6 +9,7 @@ const STATES: readonly WorkerState[] = [
   'idle',
   'connecting',
   'registering',
+  'starting',
   'available',
   'full',
   'draining',

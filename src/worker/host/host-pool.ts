@@ -5,7 +5,7 @@ import { AgentError } from '../../errors.ts';
 import type { Ids } from '../../ids.ts';
 import { type HostDeath, hostMachine } from '../../machines/host.machine.ts';
 import { parseOptions } from '../../options.ts';
-import { dynamicSupervisor, monitor, shutdown, startChildNow, startRoot } from '../../supervisor/index.ts';
+import { type ChildSpec, dynamicSupervisor, monitor, startChildNow } from '../../supervisor/index.ts';
 import type { Logger } from '../logger.ts';
 import type {
   AssignedJob,
@@ -75,14 +75,16 @@ export class HostPool implements JobRunner {
   readonly #hosts = new Map<string, Host>();
   /** Jobs that came when no host was ready for them, in order. */
   readonly #waiting: HostedJob[] = [];
-  readonly #root: AnyActorRef;
+  /** Shared by all hosts. */
+  readonly #logic;
+  /** Supervises the hosts; null before it starts and after it has ended. */
+  #tree: AnyActorRef | null = null;
+  #isOpen = false;
   #failedStarts = 0;
   /** What the last host took to get ready. */
   #startMs = 0;
   #backoff: unknown;
-  #isClosing = false;
   #firstReady: { resolve(): void; reject(error: AgentError): void } | null = null;
-  #whenEmpty: (() => void) | null = null;
 
   /** @throws AgentError `ERR_OPTION` */
   constructor({ fork, clock, ids, logger, maxJobs, startTimeoutMs = 40_000, ...hosts }: HostPoolOptions) {
@@ -90,11 +92,37 @@ export class HostPool implements JobRunner {
     this.#options = { fork, clock, ids, logger, maxJobs, startTimeoutMs, ...limits };
     const { sessionsPerHost, spares } = limits;
     this.#maxHosts = Math.max(1, Math.ceil(maxJobs / sessionsPerHost)) + spares;
-    this.#root = startRoot(hostsTree, { id: 'hosts', clock, random: () => ids.random() });
+    this.#logic = hostMachine.provide({
+      actions: { askToLeave: (_, { hostId }) => this.#askToLeave(hostId) },
+    });
+  }
+
+  /** The supervisor of the hosts. When it was killed its successor forks new ones; the jobs of the old ones have died. */
+  childSpec(): ChildSpec<unknown> {
+    return {
+      id: 'hosts',
+      type: 'supervisor',
+      restart: 'permanent',
+      shutdown: 'infinity',
+      start: () => ({
+        logic: hostsTree,
+        onSpawn: (ref) => {
+          this.#tree = ref;
+          monitor(ref, () => this.#treeEnded(ref));
+          // It runs from the next tick on.
+          if (this.#isOpen) queueMicrotask(() => this.#fill());
+        },
+      }),
+    };
   }
 
   /** Forks the spares; resolves with the first that is ready. @throws AgentError `ERR_WORKER` when it cannot serve */
   open(): Promise<void> {
+    if (!this.#isUp) {
+      const fix = 'Start its `childSpec()` first, as a `WorkerManager` does';
+      return Promise.reject(new AgentError('ERR_WORKER', 'the pool has no supervisor', { fix }));
+    }
+    this.#isOpen = true;
     return new Promise((resolve, reject) => {
       this.#firstReady = { resolve, reject };
       this.#fill();
@@ -103,7 +131,7 @@ export class HostPool implements JobRunner {
 
   /** Hosts that are still starting count, and those that may be forked, as long as hosts start soon enough to be waited for. */
   freeSlots(): number {
-    if (this.#isClosing) return 0;
+    if (!this.#isUp) return 0;
     const { sessionsPerHost, recycleAfterJobs } = this.#options;
     const serving = this.#serving();
     const free = (hosts: readonly Host[]) => hosts.reduce((sum, host) => sum + this.#room(host), 0);
@@ -129,6 +157,11 @@ export class HostPool implements JobRunner {
     return [...this.#hosts.values()].flatMap((host) => host.sessions);
   }
 
+  /** One of its hosts is ready, with room for a job or not. */
+  get isReady(): boolean {
+    return [...this.#hosts.values()].some(({ isReady }) => isReady);
+  }
+
   /** For monitoring. */
   get hosts(): readonly HostStatus[] {
     return [...this.#hosts.values()].map((host) => ({
@@ -141,18 +174,23 @@ export class HostPool implements JobRunner {
     }));
   }
 
+  /** The hosts end with their supervisor. */
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#isOpen = false;
+  }
+
+  /** Hosts can be started, and those that run are not being stopped. */
+  get #isUp(): boolean {
+    return this.#tree?.getSnapshot().context.phase === 'running';
+  }
+
+  /** Its hosts have ended with it. What waited for one is not for those of the next supervisor: all jobs are ended. */
+  #treeEnded(tree: AnyActorRef): void {
+    if (this.#tree !== tree) return;
+    this.#tree = null;
     this.#options.clock.clearTimeout(this.#backoff);
-    const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve;
-    });
-    for (const host of [...this.#hosts.values()]) {
-      if (host.isReady) this.#recycle(host, 'the worker closes');
-      else host.actor?.send({ type: 'host.stop' });
-    }
-    if (this.#hosts.size > 0) await empty;
-    await shutdown(this.#root);
+    this.#backoff = undefined;
+    for (const { report } of this.#waiting.splice(0)) report({ type: 'job.died', error: 'no host is left' });
   }
 
   /** Gives waiting jobs to hosts that have room, the fullest first: spares stay empty, and worn hosts run dry. */
@@ -214,14 +252,15 @@ export class HostPool implements JobRunner {
 
   /** Forks until there are enough empty hosts, those not counted that the waiting jobs will fill. */
   #fill(): void {
-    if (this.#isClosing || this.#backoff !== undefined) return;
+    if (!this.#isUp || this.#backoff !== undefined) return;
     const { spares, sessionsPerHost, recycleAfterJobs } = this.#options;
     const wanted = spares + Math.ceil(this.#waiting.length / Math.min(sessionsPerHost, recycleAfterJobs));
     const isShort = () => this.#serving().filter(({ jobs }) => jobs.size === 0).length < wanted;
-    while (isShort() && this.#serving().length < this.#maxHosts) this.#fork();
+    while (isShort() && this.#serving().length < this.#maxHosts && this.#fork());
   }
 
-  #fork(): void {
+  #fork(): boolean {
+    if (this.#tree === null) return false;
     const { ids, clock, startTimeoutMs } = this.#options;
     const host: Host = {
       id: ids.next('host'),
@@ -240,12 +279,12 @@ export class HostPool implements JobRunner {
       failure: null,
     };
     this.#hosts.set(host.id, host);
-    startChildNow(this.#root, {
+    const answer = startChildNow(this.#tree, {
       id: `host:${host.id}`,
       restart: 'temporary', // a new host is a new process with a new id; the pool decides how many there are
-      shutdown: 'brutal_kill',
+      shutdown: 'infinity', // its chart has the deadline
       start: () => ({
-        logic: hostMachine,
+        logic: this.#logic,
         input: {
           hostId: host.id,
           settings: { startMs: startTimeoutMs, heartbeatMs: HEARTBEAT_MS, stopMs: STOP_MS },
@@ -253,16 +292,19 @@ export class HostPool implements JobRunner {
         onSpawn: (ref) => {
           host.actor = ref as ActorRefFrom<typeof hostMachine>; // made from the logic above
           monitor(ref, ({ output }) => this.#died(host, deathOf(output)));
+          host.link = this.#options.fork({
+            onMessage: (message) => this.#hear(host, message),
+            onExit: (how) => {
+              host.failure ??= how;
+              tell(host, { type: 'host.exited' });
+            },
+          });
         },
       }),
     });
-    host.link = this.#options.fork({
-      onMessage: (message) => this.#hear(host, message),
-      onExit: (how) => {
-        host.failure ??= how;
-        tell(host, { type: 'host.exited' });
-      },
-    });
+    const isStarted = answer === 'queued' || answer.ok;
+    if (!isStarted) this.#hosts.delete(host.id);
+    return isStarted;
   }
 
   #hear(host: Host, message: FromHost): void {
@@ -309,7 +351,7 @@ export class HostPool implements JobRunner {
     const wasFull = host.jobs.size >= this.#options.sessionsPerHost;
     host.jobs.delete(jobId);
     host.emptySinceMs = this.#options.clock.now();
-    if (host.isRecycling && host.jobs.size === 0) this.#leave(host);
+    if (host.isRecycling && host.jobs.size === 0) tell(host, { type: 'host.emptied' });
     else if (wasFull) tell(host, { type: 'host.freed' });
     this.#place();
   }
@@ -337,17 +379,19 @@ export class HostPool implements JobRunner {
     host.isRecycling = true;
     this.#options.logger.info({ hostId: host.id, jobs: host.jobs.size, why }, 'host is recycled');
     tell(host, { type: 'host.recycle', jobs: host.jobs.size });
-    if (host.jobs.size === 0) this.#leave(host);
+    if (host.jobs.size === 0) tell(host, { type: 'host.emptied' });
     this.#fill();
   }
 
-  #leave(host: Host): void {
-    tell(host, { type: 'host.emptied' });
+  #askToLeave(hostId: string): void {
+    const host = this.#hosts.get(hostId);
+    if (host === undefined) return;
+    host.isRecycling = true;
     host.link?.send({ type: 'leave' });
   }
 
   /** The one place where a host ends: its process is gone or killed, its jobs are told, a new one is forked. */
-  #died(host: Host, death: HostDeath): void {
+  #died(host: Host, death: HostDeath | 'killed'): void {
     this.#hosts.delete(host.id);
     host.link?.kill();
     const { logger, clock } = this.#options;
@@ -358,9 +402,8 @@ export class HostPool implements JobRunner {
       report({ type: 'job.died', error: `the host process ended (${host.failure ?? death})` });
     }
     host.jobs.clear();
-    if (this.#hosts.size === 0) this.#whenEmpty?.();
-    if (this.#isClosing) return;
-    if (host.isReady) return void queueMicrotask(() => this.#fill());
+    if (death === 'stopped') return;
+    if (host.isReady || death === 'killed') return void queueMicrotask(() => this.#fill());
     const error = `a host process could not start: ${host.failure ?? death}`;
     this.#firstReady?.reject(new AgentError('ERR_WORKER', error));
     this.#firstReady = null;
@@ -383,6 +426,7 @@ function stateOf({ actor }: Host): string {
   return typeof value === 'string' ? value : 'recycling';
 }
 
-function deathOf(output: unknown): HostDeath {
-  return typeof output === 'object' && output !== null && 'death' in output ? (output.death as HostDeath) : 'exited'; // output of hostMachine
+/** An actor that was killed, with its supervisor as a rule, has no output. */
+function deathOf(output: unknown): HostDeath | 'killed' {
+  return typeof output === 'object' && output !== null && 'death' in output ? (output.death as HostDeath) : 'killed'; // output of hostMachine
 }

@@ -72,6 +72,7 @@ describe('addresses', () => {
     ['idle', 503],
     ['connecting', 503],
     ['registering', 503],
+    ['starting', 503],
     ['full', 503],
     ['draining', 503],
     ['stopped', 503],

@@ -3,6 +3,7 @@ import { JobStatus } from '@livekit/protocol';
 import { expect, test } from 'vitest';
 import { realClock } from '../../../src/clock.ts';
 import { randomIds } from '../../../src/ids.ts';
+import { shutdown, startRoot, supervisor } from '../../../src/supervisor/index.ts';
 import { forkHost } from '../../../src/worker/host/fork-host.ts';
 import { HostPool } from '../../../src/worker/host/host-pool.ts';
 import { silentLogger } from '../../../src/worker/logger.ts';
@@ -68,6 +69,7 @@ test('a host that takes too much memory is warned of, then takes no more jobs', 
     const job = { info, url: server.url, token: 't', identity: 'i', server };
     pool.start(job, (report) => reports.push(`${id} ${report.type}`));
   };
+  const root = startRoot(supervisor({ id: 'worker', children: [pool.childSpec()] }), { clock: realClock });
   await pool.open();
   try {
     start('AJ_1');
@@ -80,6 +82,7 @@ test('a host that takes too much memory is warned of, then takes no more jobs', 
     await eventually(() => expect(reports).toEqual(['AJ_1 job.started', 'AJ_2 job.started', 'AJ_3 job.started']));
   } finally {
     for (const { pid } of pool.hosts) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    await shutdown(root);
     await pool.close();
   }
 }, 60_000);

@@ -1,45 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededIds } from '../../../src/ids.ts';
+import { kill, shutdown, startRoot, supervisor, whichChildren } from '../../../src/supervisor/index.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
-import type { ForkHost, HostListener, ToHost } from '../../../src/worker/host/host-link.ts';
 import { HostPool, type HostPoolOptions } from '../../../src/worker/host/host-pool.ts';
 import type { RunReport } from '../../../src/worker/runner.ts';
 import { type LogLine, recorder } from '../test-worker.ts';
+import { type FakeHost, type HostScript, scriptedHosts } from './scripted-hosts.ts';
 
-interface FakeHost extends HostListener {
-  readonly said: ToHost[];
-  killed: boolean;
-  exit(how?: string): void;
-}
-
-function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: boolean; leaves?: boolean } = {}) {
+function startPool(options: Partial<HostPoolOptions> = {}, script: HostScript = {}) {
   const clock = new VirtualClock();
-  const hosts: FakeHost[] = [];
+  const { hosts, fork } = scriptedHosts(script);
   const lines: LogLine[] = [];
-  const fork: ForkHost = (listener) => {
-    let isGone = false;
-    const exit = (how = 'exit code 0') => {
-      if (isGone) return;
-      isGone = true;
-      queueMicrotask(() => listener.onExit(how));
-    };
-    const host: FakeHost = { ...listener, said: [], killed: false, exit };
-    hosts.push(host);
-    if (script.readies !== false) queueMicrotask(() => listener.onMessage({ type: 'ready' }));
-    return {
-      pid: 1000 + hosts.length,
-      send: (message) => {
-        if (isGone) return;
-        host.said.push(message);
-        if (message.type === 'leave' && script.leaves !== false) exit();
-      },
-      kill: () => {
-        host.killed = true;
-        exit('SIGKILL');
-      },
-    };
-  };
   const pool = new HostPool({
     fork,
     clock,
@@ -49,6 +21,7 @@ function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: b
     sessionsPerHost: 2,
     ...options,
   });
+  const root = startRoot(supervisor({ id: 'worker', children: [pool.childSpec()] }), { clock });
   const reports: [string, RunReport][] = [];
   const start = (jobId: string) => {
     const info = { id: jobId, roomName: 'r' } as never; // the pool reads nothing but the id
@@ -72,11 +45,18 @@ function startPool(options: Partial<HostPoolOptions> = {}, script: { readies?: b
     await opened;
   };
   const close = async () => {
-    const closed = pool.close();
+    const ended = shutdown(root);
     await clock.advance(20_000);
-    await closed;
+    await ended;
+    await pool.close();
   };
-  return { pool, clock, hosts, lines, reports, start, jobsOf, beat, ended, open, close };
+  /** The supervisor of the hosts crashes. */
+  const crash = async () => {
+    const [tree] = whichChildren(root);
+    if (typeof tree?.ref === 'object') kill(tree.ref);
+    await clock.settle();
+  };
+  return { pool, root, crash, clock, hosts, lines, reports, start, jobsOf, beat, ended, open, close };
 }
 
 describe('a pool of hosts', () => {
@@ -273,9 +253,65 @@ describe('a pool of hosts', () => {
     expect(run.clock.pendingTimers).toBe(0);
   });
 
+  test('a crash of their supervisor ends all hosts and their jobs, also those that wait; new hosts are forked', async () => {
+    const run = startPool({ sessionsPerHost: 1, maxJobs: 3 }, { readies: false });
+    const opened = run.pool.open();
+    run.hosts[0]?.onMessage({ type: 'ready' });
+    await opened;
+    run.start('AJ_1');
+    run.start('AJ_2');
+    await run.clock.settle();
+    await run.crash();
+    expect(run.reports).toEqual([
+      ['AJ_1', { type: 'job.died', error: 'the host process ended (killed)' }],
+      ['AJ_2', { type: 'job.died', error: 'no host is left' }],
+    ]);
+    expect(run.hosts.map((host) => host.killed)).toEqual([true, true, true, false]);
+    expect([run.pool.isReady, run.pool.hosts.map((host) => host.state)]).toEqual([false, ['starting']]);
+    run.hosts[3]?.onMessage({ type: 'ready' });
+    expect([run.pool.isReady, run.pool.freeSlots()]).toEqual([true, 4]);
+    await run.close();
+  });
+
+  test('a crash of their supervisor is no failed start: nothing waits for a backoff', async () => {
+    const run = startPool({}, { readies: false });
+    const opened = run.pool.open();
+    await run.crash();
+    expect([run.hosts.length, run.clock.pendingTimers]).toEqual([2, 1]);
+    run.hosts[1]?.onMessage({ type: 'ready' });
+    await opened;
+    await run.close();
+  });
+
+  test('while the hosts are stopped none is forked, and no job is taken', async () => {
+    const run = startPool({}, { leaves: false });
+    await run.open();
+    run.start('AJ_1');
+    await run.clock.settle();
+    const closed = shutdown(run.root);
+    run.hosts[0]?.exit();
+    await run.clock.settle();
+    expect([run.pool.hosts.length, run.pool.freeSlots()]).toEqual([1, 0]);
+    run.start('AJ_2');
+    expect(run.reports.map(([jobId, { type }]) => [jobId, type])).toEqual([
+      ['AJ_1', 'job.died'],
+      ['AJ_2', 'job.died'],
+    ]);
+    await run.clock.advance(5_000);
+    await closed;
+    expect(run.hosts).toHaveLength(2);
+    expect(run.clock.pendingTimers).toBe(0);
+  });
+
+  test('without a supervisor a pool does not open', async () => {
+    const { fork } = scriptedHosts();
+    const options = { fork, clock: new VirtualClock(), ids: seededIds(), logger: recorder([]), maxJobs: 1 };
+    await expect(new HostPool(options).open()).rejects.toMatchObject({ code: 'ERR_WORKER' });
+  });
+
   test('whatever happens: no host above its limit, each job told at most one death, nothing left after closing', async () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constantFrom('start', 'end', 'kill', 'crash', 'beat'), n: fc.nat(9) }),
+      fc.record({ kind: fc.constantFrom('start', 'end', 'kill', 'crash', 'beat', 'treeCrash'), n: fc.nat(9) }),
       fc.record({ kind: fc.constant('wait'), n: fc.integer({ min: 1, max: 9_000 }) }),
     );
     await fc.assert(
@@ -283,12 +319,14 @@ describe('a pool of hosts', () => {
         const run = startPool({ recycleAfterJobs: 3 });
         await run.open();
         const jobs: ReturnType<typeof run.start>[] = [];
+        let treeCrashes = 0;
         for (const { kind, n } of steps) {
           const host = run.hosts[n % run.hosts.length];
           if (kind === 'start' && run.pool.freeSlots() > 0) jobs.push(run.start(`AJ_${jobs.length}`));
           else if (kind === 'end') run.ended(host, `AJ_${n}`);
           else if (kind === 'kill') jobs[n]?.kill();
           else if (kind === 'crash') host?.exit('SIGKILL');
+          else if (kind === 'treeCrash' && treeCrashes++ < 1) await run.crash();
           else if (kind === 'beat') for (const each of run.hosts) run.beat(each);
           await run.clock.advance(kind === 'wait' ? n : 0);
           for (const each of run.pool.hosts) expect(each.jobs).toBeLessThanOrEqual(2);

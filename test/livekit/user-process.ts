@@ -37,6 +37,10 @@ room.on(RoomEvent.TrackSubscribed, (remote, publication, participant) => {
     tell({ type: 'sound', identity, ...sound }),
   );
 });
+// What a participant comes with is told too: no change of it follows.
+room.on(RoomEvent.ParticipantConnected, ({ identity, attributes }) => {
+  if (Object.keys(attributes).length > 0) tell({ type: 'attributes', identity, changed: { ...attributes } });
+});
 room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) =>
   tell({ type: 'attributes', identity, changed }),
 );

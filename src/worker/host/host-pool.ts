@@ -59,6 +59,8 @@ interface Host {
 
 /** A host beats every 2.5 s; four missed beats are no accident of scheduling. */
 const HEARTBEAT_MS = 10_000;
+/** From a job to its agent in the room, on a machine that has other things to do. */
+const BEGINNING_MS = 1_500;
 const STOP_MS = 5_000;
 /** A caller may wait this long for a host that is not prewarmed; where hosts take longer, another worker is the better choice. */
 const MAX_WAIT_MS = 3_000;
@@ -84,6 +86,9 @@ export class HostPool implements JobRunner {
   /** What the last host took to get ready. */
   #startMs = 0;
   #backoff: unknown;
+  #spareTimer: unknown;
+  /** When a host was last given a job. */
+  #gaveAtMs = Number.NEGATIVE_INFINITY;
   #firstReady: { resolve(): void; reject(error: AgentError): void } | null = null;
 
   /** @throws AgentError `ERR_OPTION` */
@@ -189,7 +194,9 @@ export class HostPool implements JobRunner {
     if (this.#tree !== tree) return;
     this.#tree = null;
     this.#options.clock.clearTimeout(this.#backoff);
+    this.#options.clock.clearTimeout(this.#spareTimer);
     this.#backoff = undefined;
+    this.#spareTimer = undefined;
     for (const { report } of this.#waiting.splice(0)) report({ type: 'job.died', error: 'no host is left' });
   }
 
@@ -212,6 +219,7 @@ export class HostPool implements JobRunner {
     hosted.host = host;
     host.jobs.set(hosted.job.info.id, hosted);
     host.served++;
+    this.#gaveAtMs = this.#options.clock.now();
     host.link?.send({ type: 'start', job: hosted.job });
     queueMicrotask(() => {
       if (host.served >= recycleAfterJobs) this.#recycle(host, 'it has served its jobs');
@@ -252,11 +260,24 @@ export class HostPool implements JobRunner {
 
   /** Forks until there are enough empty hosts, those not counted that the waiting jobs will fill. */
   #fill(): void {
-    if (!this.#isUp || this.#backoff !== undefined) return;
+    if (!this.#isUp || this.#backoff !== undefined || this.#isBeginning()) return;
     const { spares, sessionsPerHost, recycleAfterJobs } = this.#options;
     const wanted = spares + Math.ceil(this.#waiting.length / Math.min(sessionsPerHost, recycleAfterJobs));
     const isShort = () => this.#serving().filter(({ jobs }) => jobs.size === 0).length < wanted;
     while (isShort() && this.#serving().length < this.#maxHosts && this.#fork());
+  }
+
+  /** A call that begins has the processor before the next spare does, as long as there is room for more calls. */
+  #isBeginning(): boolean {
+    const { clock, sessionsPerHost } = this.#options;
+    const room = this.#serving().reduce((sum, host) => sum + (host.isReady ? this.#room(host) : 0), 0);
+    const restMs = this.#gaveAtMs + BEGINNING_MS - clock.now();
+    if (this.#waiting.length > 0 || room <= sessionsPerHost / 2 || restMs <= 0) return false;
+    this.#spareTimer ??= clock.setTimeout(() => {
+      this.#spareTimer = undefined;
+      this.#fill();
+    }, restMs);
+    return true;
   }
 
   #fork(): boolean {

@@ -70,6 +70,31 @@ describe('a pool of hosts', () => {
     await run.close();
   });
 
+  test('a call that begins has the processor for 1.5 s before the next spare, while half a host is free', async () => {
+    const run = startPool({ sessionsPerHost: 6 });
+    await run.open();
+    run.start('AJ_1');
+    await run.clock.advance(1_000);
+    run.start('AJ_2');
+    await run.clock.advance(1_400);
+    expect(run.hosts).toHaveLength(1);
+    await run.clock.advance(100);
+    expect(run.hosts).toHaveLength(2);
+    await run.close();
+  });
+
+  test('calls that would soon fill a host do not wait with its spare', async () => {
+    const run = startPool({ sessionsPerHost: 6 });
+    await run.open();
+    for (const id of ['AJ_1', 'AJ_2']) run.start(id);
+    await run.clock.settle();
+    expect(run.hosts).toHaveLength(1);
+    run.start('AJ_3');
+    await run.clock.settle();
+    expect(run.hosts).toHaveLength(2);
+    await run.close();
+  });
+
   test('fills a host before it takes the next, and never puts more than sessionsPerHost into one', async () => {
     const run = startPool();
     await run.open();

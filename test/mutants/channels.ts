@@ -105,12 +105,6 @@ export const sessionChannel: MutantTable = {
       replace: 'false && ',
     },
     {
-      name: 'session channel: what waits for one user is sent to the next',
-      file: 'session-channel.ts',
-      find: 'each.identity === identity && ',
-      replace: '',
-    },
-    {
       name: 'session channel: events go to everyone in the room',
       file: 'session-channel.ts',
       find: '{ topic: SESSION_TOPIC, destinationIdentities: [identity] }',

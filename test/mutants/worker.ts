@@ -5,6 +5,7 @@ export const worker: MutantTable = {
   folder: 'src',
   // Not those that start processes: they take seconds each.
   tests: [
+    'test/worker/define-worker.test.ts',
     'test/worker/worker-manager.test.ts',
     'test/worker/job-context.test.ts',
     'test/worker/host/host-pool.test.ts',

@@ -88,7 +88,7 @@ export function attachSessionChannel(
     if (stay === null || user === null || stay.connection.isTelephone) return;
     const { identity } = user;
     const createdAt = timestampOf(stay.connection.clock.wallNow());
-    held = held.filter((each) => each.identity === identity && (key === null || each.key !== key));
+    if (key !== null) held = held.filter((each) => each.key !== key);
     held.push({ identity, key, encode: (codec) => codec.encode({ case: 'event', value: { createdAt, event } }) });
     if (held.length > MAX_HELD) held.shift();
     release();

@@ -7,6 +7,7 @@ export const worker: MutantTable = {
   tests: [
     'test/worker/define-worker.test.ts',
     'test/worker/worker-manager.test.ts',
+    'test/worker/ws-socket.test.ts',
     'test/worker/job-context.test.ts',
     'test/worker/host/host-pool.test.ts',
     'test/worker/health',

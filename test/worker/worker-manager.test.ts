@@ -102,6 +102,14 @@ describe('registration', () => {
     await worker.end();
   });
 
+  test('a server that says nothing but answers pings is kept', async () => {
+    const worker = startTestWorker();
+    await worker.start();
+    await worker.clock.advance(3_600_000);
+    expect(worker.network.sockets).toHaveLength(1);
+    await worker.end();
+  });
+
   test('a server that does not answer pings is left within 20 s', async () => {
     const worker = startTestWorker();
     await worker.start();

@@ -37,6 +37,19 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** The promise, or undefined after `limitMs`; what it does later is ignored. */
+export async function withinMs<T>(promise: Promise<T>, limitMs: number, clock: Clock): Promise<T | undefined> {
+  let timer: unknown;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = clock.setTimeout(() => resolve(undefined), limitMs);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
 /** The same clock for code that is not ours: each timer runs inside `guard`, which must not throw. */
 export function guardedClock(clock: Clock, guard: (fn: () => void) => () => void): Clock {
   return {

@@ -1,10 +1,9 @@
 // The room of a job: one stay for all of its sessions, from which the job hears where the agent is and who else is there.
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, sleep, withinMs } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { type LivekitTransport, livekitTransport, type Rtc } from '../transports/livekit/index.ts';
 import { endOfAgent, endOfUser } from '../transports/livekit/link-policy.ts';
 import { joinError, joinOptions } from '../transports/livekit/livekit-transport.ts';
-import { withinMs } from '../transports/livekit/outbox.ts';
 import { PRE_CONNECT_TOPIC } from '../transports/livekit/pre-connect-audio.ts';
 import { loadRtc, type RtcParticipant, type RtcRoom } from '../transports/livekit/rtc.ts';
 import { SharedRoom } from '../transports/livekit/shared-room.ts';

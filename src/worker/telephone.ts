@@ -1,9 +1,8 @@
 // The telephone side of a job: keypad tones in both directions, and how far a call is.
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, sleep, withinMs } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { fields, having, milliseconds, parseOptions, textOfLength, wholeNumberFrom } from '../options.ts';
 import { codeOf, digitOf } from '../transports/livekit/dtmf.ts';
-import { withinMs } from '../transports/livekit/outbox.ts';
 import type { RtcRoom } from '../transports/livekit/rtc.ts';
 import type { JobParticipants, RoomParticipant } from './job-participants.ts';
 import type { Logger } from './logger.ts';

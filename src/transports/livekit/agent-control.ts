@@ -1,4 +1,5 @@
 // The data channel `agent-control`: participants ask a session for something in JSON, and are answered to themselves only.
+import { withinMs } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
 import { ChannelStay } from './channel-stay.ts';
@@ -24,7 +25,6 @@ import {
 } from './control-protocol.ts';
 import { type ControlledSession, performVerb } from './control-verbs.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
-import { withinMs } from './outbox.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RoomConnection } from './room-connection.ts';
 

@@ -1,5 +1,5 @@
 // Brings a session into a LiveKit room; one attempt to join for each `open`, the connection chart does the repeating.
-import type { Clock } from '../../clock.ts';
+import { type Clock, withinMs } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import {
   fields,
@@ -13,7 +13,6 @@ import {
 } from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { watchVideo } from './camera.ts';
-import { withinMs } from './outbox.ts';
 import { RoomConnection } from './room-connection.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';

@@ -1,5 +1,5 @@
 // Sends to the room one after the other, none of which may fail, hang or pile up.
-import type { Clock } from '../../clock.ts';
+import { type Clock, withinMs } from '../../clock.ts';
 
 /** A send that takes longer is given up; the next one begins. Longer than a network blip, shorter than a call. */
 const SEND_TIMEOUT_MS = 5_000;
@@ -60,18 +60,5 @@ export class Outbox {
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
-  }
-}
-
-/** The promise, or undefined after `limitMs`; what it does later is ignored. */
-export async function withinMs<T>(promise: Promise<T>, limitMs: number, clock: Clock): Promise<T | undefined> {
-  let timer: unknown;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = clock.setTimeout(() => resolve(undefined), limitMs);
-  });
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    clock.clearTimeout(timer);
   }
 }

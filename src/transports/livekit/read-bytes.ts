@@ -1,6 +1,6 @@
 // Reads a whole byte stream of a participant, within a limit of size and of time.
+import { withinMs } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
-import { withinMs } from './outbox.ts';
 import type { RoomConnection } from './room-connection.ts';
 import type { RtcByteReader } from './rtc.ts';
 

@@ -1,12 +1,12 @@
 // One stay in a room: whom the agent is linked to, what it hears, what it says and shows, and how it leaves.
 import type { AudioFrame } from '../../audio/frame.ts';
-import type { Clock } from '../../clock.ts';
+import { type Clock, withinMs } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { digitOf } from './dtmf.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { readMicrophone } from './microphone.ts';
-import { Outbox, withinMs } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { PRE_CONNECT_TOPIC, PreConnectAudio } from './pre-connect-audio.ts';
 import { RoomPermissions, type RoomRight } from './room-permissions.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';

@@ -1,7 +1,7 @@
 // Answers to the requests of `lk.agent.session`; each in time for clients that wait five seconds.
+import { withinMs } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { SessionState, UserState } from '../../events.ts';
-import { withinMs } from './outbox.ts';
 import { packageVersion } from './package-version.ts';
 import type { RoomConnection } from './room-connection.ts';
 import type { NarratedSession } from './session-events.ts';

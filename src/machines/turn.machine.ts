@@ -1,5 +1,5 @@
 // One reply: the model's steps and tool calls beside what the listener hears of them.
-import { and, assign, setup, stateIn } from 'xstate';
+import { assign, setup, stateIn } from 'xstate';
 import type { TurnEvent, TurnKey, TurnOutcome, TurnPhase } from '../events.ts';
 import { effectSlot, promiseSlot } from './slots.ts';
 
@@ -42,8 +42,6 @@ export interface StepInput extends TurnKey {
   readonly isLastStep: boolean;
 }
 
-const PLAYED_OUT = [stateIn({ live: { playout: 'silent' } }), stateIn({ live: { playout: 'drained' } })] as const;
-
 export const turnMachine = setup({
   types: {
     input: {} as TurnInput,
@@ -65,10 +63,8 @@ export const turnMachine = setup({
     hasOpenCalls: ({ context }) => context.openCalls > 0,
     hasCalls: (_, params: StepOutput) => params.calls > 0,
     isLastCall: ({ event }) => event.type === 'child.down' && event.openCalls === 0,
-    isSilent: PLAYED_OUT[0],
-    isDrained: PLAYED_OUT[1],
-    isEmpty: and([stateIn({ live: { generation: 'written' } }), PLAYED_OUT[0]]),
-    isSpoken: and([stateIn({ live: { generation: 'written' } }), PLAYED_OUT[1]]),
+    isSilent: stateIn({ live: { playout: 'silent' } }),
+    isDrained: stateIn({ live: { playout: 'drained' } }),
   },
   actions: {
     countStep: assign({ step: ({ context }) => context.step + 1, openCalls: 0 }),
@@ -88,21 +84,21 @@ export const turnMachine = setup({
   states: {
     live: {
       type: 'parallel',
-      always: [
-        { guard: 'isSpoken', target: 'completed' },
-        { guard: 'isEmpty', target: 'empty' },
-      ],
       on: { 'turn.cancel': 'interrupted' },
       states: {
         generation: {
           initial: 'deciding',
           states: {
             deciding: {
-              always: [{ guard: 'hasOpenCalls', target: 'callingTools' }, { target: 'answering' }],
+              always: [
+                { guard: 'hasOpenCalls', target: 'callingTools' },
+                { guard: 'isGivenText', target: 'answering.generating' },
+                { target: 'answering.thinking' },
+              ],
             },
             answering: {
               tags: 'working',
-              initial: 'opening',
+              initial: 'thinking',
               invoke: {
                 src: 'respond',
                 input: ({ context }) => ({
@@ -127,7 +123,6 @@ export const turnMachine = setup({
                 },
               },
               states: {
-                opening: { always: [{ guard: 'isGivenText', target: 'generating' }, { target: 'thinking' }] },
                 thinking: {
                   tags: 'thinking',
                   after: {
@@ -136,7 +131,8 @@ export const turnMachine = setup({
                       actions: { type: 'recordDeadline', params: { stage: 'first token of the model' } },
                     },
                   },
-                  on: { 'reply.started': 'generating' },
+                  // Text that reached the voice says it before the model's step does.
+                  on: { 'reply.started': 'generating', 'playout.buffering': 'generating' },
                 },
                 generating: {
                   tags: 'responding',
@@ -161,11 +157,17 @@ export const turnMachine = setup({
               tags: 'rest',
               exit: 'countStep',
               always: [
-                { guard: 'isSilent', target: 'answering' },
-                { guard: 'isDrained', target: 'answering' },
+                { guard: 'isSilent', target: 'answering.thinking' },
+                { guard: 'isDrained', target: 'answering.thinking' },
               ],
             },
-            written: { tags: 'rest' },
+            written: {
+              tags: 'rest',
+              always: [
+                { guard: 'isDrained', target: '#turn.completed' },
+                { guard: 'isSilent', target: '#turn.empty' },
+              ],
+            },
           },
         },
         playout: {

@@ -82,6 +82,8 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
       },
       onProgress: (isFirst) => {
         scope.noteProgress(key);
+        // What the voice got has told the turn already, and the watch on it has written that down.
+        if (isFirst && turn.phase === 'responding') return;
         scope.tellTurn(key, { type: isFirst ? 'reply.started' : 'reply.progressed' });
       },
     },

@@ -70,6 +70,12 @@ describe('turn', () => {
     if (snapshot.status === 'done') expect(actions).toContain('recordOutcome');
   });
 
+  test('text that reached the voice ends the wait for the first token without another word', () => {
+    const { snapshot } = run([{ type: 'playout.buffering' }]);
+    expect(snapshot.value).toEqual({ live: { generation: { answering: 'generating' }, playout: 'buffering' } });
+    expect(run([{ type: 'playout.buffering' }, { type: 'reply.started' }]).snapshot.value).toEqual(snapshot.value);
+  });
+
   test('each step that follows tools is counted', () => {
     expect(run([stepDone(1), toolDown(0)]).snapshot.context.step).toBe(2);
   });

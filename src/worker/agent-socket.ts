@@ -34,3 +34,6 @@ export function agentUrl(serverUrl: string): string {
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/agent`;
   return url.href;
 }
+
+/** What to do about a server that cannot be reached. */
+export const UNREACHED = { field: 'url', fix: 'Check LIVEKIT_URL, and that the server runs' };

@@ -1,9 +1,10 @@
 // One registration of a worker for one kind of job: its socket while there is one, and what comes in over it.
 import type { ActorRefFrom } from 'xstate';
+import type { Clock } from '../clock.ts';
 import { AgentError, toAgentError } from '../errors.ts';
 import type { ConnectionEvent } from '../machines/connection.machine.ts';
 import type { WorkerEvent, workerMachine } from '../machines/worker.machine.ts';
-import { type AgentSocket, agentUrl } from './agent-socket.ts';
+import { type AgentSocket, agentUrl, UNREACHED } from './agent-socket.ts';
 import { agentToken } from './agent-token.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { JobInfo, JobKind } from './job-info.ts';
@@ -27,6 +28,9 @@ export type ShownStatus = 'available' | 'full' | 'draining';
 
 /** Frames that are no messages of the protocol, on one socket, before it is dropped. */
 const MAX_BAD_FRAMES = 10;
+
+/** TCP, TLS and the upgrade. */
+export const OPEN_TIMEOUT_MS = 9_000;
 
 /** Starts the actor of an offered job; false when that was not possible. */
 export type StartJob = (registration: Registration, job: JobInfo) => boolean;
@@ -75,9 +79,9 @@ export class Registration {
     if (this.actor?.getSnapshot().status === 'active') this.actor.send(event);
   }
 
-  /** Slot `openConnection`. After the first registration every failure is worth another try: servers restart with wrong keys too. */
+  /** Slot `openConnection`. After the worker's first registration every failure is worth another try: servers restart with wrong keys too. */
   async open(signal: AbortSignal): Promise<void> {
-    const { connection, clock, openSocket, initialAttempts } = this.#scope;
+    const { connection, clock, openSocket } = this.#scope;
     this.#attempts++;
     const { apiKey, apiSecret } = connection;
     const token = agentToken({ apiKey, apiSecret, atEpochMs: clock.wallNow() });
@@ -98,14 +102,13 @@ export class Registration {
         opened.onClosed?.(why);
       },
     };
+    const target = { url: agentUrl(connection.url), token };
     try {
-      const socket = await openSocket({ url: agentUrl(connection.url), token, signal }, listener);
-      if (signal.aborted) socket.close();
-      else this.#opened = Object.assign(opened, { socket });
+      const socket = await inTime((left) => openSocket({ ...target, signal: left }, listener), signal, clock);
+      this.#opened = Object.assign(opened, { socket });
     } catch (error) {
       const failure = toAgentError(error, 'ERR_TRANSPORT', 'the socket did not open');
-      const hasTries = initialAttempts === null || this.#attempts < initialAttempts;
-      const retryable = this.registrations > 0 || (failure.retryable && hasTries);
+      const retryable = this.#scope.hasRegistered || (failure.retryable && this.#hasTries);
       const { code, message } = failure;
       if (!signal.aborted) this.log.warn({ code, message, attempt: this.#attempts, retryable }, 'not connected');
       throw new AgentError(code, message, { cause: error, retryable });
@@ -118,9 +121,12 @@ export class Registration {
     if (opened === null) throw new AgentError('ERR_TRANSPORT', 'there is no open socket');
     const lost = (why: string) => {
       if (this.#opened !== opened) return;
-      this.log.warn({ why }, 'socket lost');
+      const retryable = this.#scope.hasRegistered || this.#hasTries;
+      this.log.warn({ why, attempt: this.#attempts, retryable }, 'socket lost');
       this.#release(opened);
-      report({ type: 'transport.lost', code: 'ERR_TRANSPORT', message: why, retryable: true });
+      // A server that takes the socket and never registers anybody is no LiveKit server.
+      const { code, message } = new AgentError('ERR_TRANSPORT', why, retryable ? {} : UNREACHED);
+      report({ type: 'transport.lost', code, message, retryable });
       this.tell({ type: 'worker.lost' });
     };
     if (opened.closedWhy !== null) {
@@ -201,6 +207,11 @@ export class Registration {
   announce(jobIds: readonly string[]): void {
     this.#send(migrateBytes(jobIds));
     for (const jobId of jobIds) this.tellStatus(jobId, 'running', null);
+  }
+
+  get #hasTries(): boolean {
+    const { initialAttempts } = this.#scope;
+    return initialAttempts === null || this.#attempts < initialAttempts;
   }
 
   #send(bytes: Uint8Array): void {
@@ -289,3 +300,29 @@ export class Registration {
 
 /** A termination this soon after a join may speak of the attempt before it. */
 export const DOUBT_MS = 4_000;
+
+/** The socket, or an error when it takes too long or nobody waits for it any more. One that comes later is closed. */
+async function inTime(
+  open: (left: AbortSignal) => Promise<AgentSocket>,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<AgentSocket> {
+  const left = new AbortController();
+  const leave = () => left.abort();
+  const timer = clock.setTimeout(leave, OPEN_TIMEOUT_MS);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await new Promise<AgentSocket>((resolve, reject) => {
+      const late = () => reject(new AgentError('ERR_TIMEOUT', 'the server did not open the socket in time', UNREACHED));
+      left.signal.addEventListener('abort', late, { once: true });
+      if (signal.aborted) leave();
+      Promise.resolve(open(left.signal)).then((socket) => {
+        if (left.signal.aborted) socket.close();
+        else resolve(socket);
+      }, reject);
+    });
+  } finally {
+    clock.clearTimeout(timer);
+    signal.removeEventListener('abort', leave);
+  }
+}

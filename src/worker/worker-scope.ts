@@ -79,6 +79,11 @@ export class WorkerScope {
     this.jobs = new JobTable(options.definition.maxJobs, () => this.#jobsChanged());
   }
 
+  /** The server knows this worker: from then on it never gives up. */
+  get hasRegistered(): boolean {
+    return [...this.registrations.values()].some(({ registrations }) => registrations > 0);
+  }
+
   get isFull(): boolean {
     return this.jobs.isFull;
   }

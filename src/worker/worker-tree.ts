@@ -19,11 +19,11 @@ import type { JobInfo } from './job-info.ts';
 import type { JobRecord } from './job-table.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
-import { DOUBT_MS, Registration } from './registration.ts';
+import { DOUBT_MS, OPEN_TIMEOUT_MS, Registration } from './registration.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
-/** Opening the TCP connection, TLS and the upgrade. */
-const CONNECT_TIMEOUT_MS = 10_000;
+/** Never reached: the registration has its own deadline, which tells and counts the attempt. */
+const CONNECT_TIMEOUT_MS = OPEN_TIMEOUT_MS + 1_000;
 /** The server closes a socket that has not registered for this long. */
 const REGISTRATION_MS = 10_000;
 /** Both SDKs wait this long for an assignment. */

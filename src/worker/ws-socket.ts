@@ -2,7 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 import { type ClientOptions, WebSocket } from 'ws';
 import { AgentError, textOf } from '../errors.ts';
-import type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
+import {
+  type AgentSocket,
+  type OpenSocket,
+  type SocketListener,
+  type SocketTarget,
+  UNREACHED,
+} from './agent-socket.ts';
 
 /** A job carries metadata of at most some kilobytes; more than this is not a message of the agent protocol. */
 const MAX_MESSAGE_BYTES = 1_048_576;
@@ -83,8 +89,6 @@ function refusal({ statusCode = 0 }: IncomingMessage): AgentError {
     ...(isHopeless && { field: 'url', fix: 'Check LIVEKIT_URL: there is no LiveKit agent endpoint at this address' }),
   });
 }
-
-const UNREACHED = { field: 'url', fix: 'Check LIVEKIT_URL, and that the server runs' };
 
 function unreachable(cause: Error): AgentError {
   return new AgentError('ERR_TRANSPORT', `the server cannot be reached: ${textOf(cause)}`, { ...UNREACHED, cause });

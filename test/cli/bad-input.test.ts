@@ -84,6 +84,14 @@ describe('of a server is told after one attempt, because another would change no
     expect(out).not.toMatch(/eyJ[\w-]+\./);
   });
 
+  test('a server that takes the connection and says nothing is no wait for ever', async () => {
+    server.endpoint.script.silent = true;
+    const { code, log, told } = await start([IDLE_WORKER, '--in-process', '--attempts', '1']);
+    expect(code).toBe(2);
+    expect(told).toEqual([expect.stringMatching(/url: .*did not open the socket in time.*Check LIVEKIT_URL/)]);
+    expect(log.filter((each) => each.includes('"level":40'))).toHaveLength(1);
+  });
+
   test('a server that is not well is tried as often as was asked for, with growing pauses, and no more', async () => {
     server.endpoint.script.status = 503;
     const { code, told } = await start([IDLE_WORKER, '--in-process', '--attempts', '3']);

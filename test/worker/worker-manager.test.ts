@@ -89,6 +89,38 @@ describe('registration', () => {
     await worker.end();
   });
 
+  test.each([
+    ['a server that never opens the socket', 'ERR_TIMEOUT', 'not connected', () => new Promise(() => {}), true],
+    ['a server that never answers the registration', 'ERR_TRANSPORT', 'socket lost', () => {}, false],
+  ] as const)('%s counts as an attempt, and each is told', async (_, code, message, onOpen, registers) => {
+    const worker = startTestWorker({}, { initialAttempts: 3 });
+    worker.network.onOpen = onOpen;
+    worker.network.script.registers = registers;
+    await worker.start();
+    const stopped = expect(worker.manager.stopped()).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('Check LIVEKIT_URL'),
+    });
+    await worker.clock.advance(120_000);
+    await stopped;
+    const warnings = worker.lines.filter(({ level }) => level === 'warn');
+    expect(warnings.map((line) => [line.message, line.attempt])).toEqual([1, 2, 3].map((each) => [message, each]));
+    await worker.end();
+    expect(worker.clock.pendingTimers).toBe(0);
+  });
+
+  test('one that opens after it was given up is closed', async () => {
+    const worker = startTestWorker();
+    const late = Promise.withResolvers<void>();
+    worker.network.onOpen = () => late.promise;
+    await worker.start();
+    await worker.clock.advance(9_000);
+    late.resolve();
+    await worker.settle();
+    expect(worker.network.isOpen).toBe(false);
+    await worker.end();
+  });
+
   test('a server that does not answer the registration is left and tried again', async () => {
     const worker = startTestWorker();
     worker.network.script.registers = false;

@@ -155,7 +155,10 @@ export class WorkerManager {
       onJobReport: options.onJobReport ?? (() => {}),
     });
     this.#reconciler = reconcilerFor(this.#scope, options.api);
-    this.#tree = workerTree(this.#scope, this.#reconciler);
+    this.#tree = workerTree(this.#scope, this.#reconciler, (failure) => {
+      this.#failure ??= failure;
+      this.#resolveStopped();
+    });
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
@@ -262,16 +265,6 @@ export class WorkerManager {
     await Promise.race([this.runner.open(), this.stopped()]);
     if (this.#stopping !== null) return;
     for (const spec of this.#tree.entrance) startChildNow(root, spec);
-    for (const { actor } of this.#scope.registrations.values()) {
-      if (actor === null) continue;
-      actor.subscribe({
-        complete: () => {
-          this.#failure ??= actor.getSnapshot().output?.failure ?? null;
-          if (this.#failure !== null) this.#resolveStopped();
-        },
-        error: () => {},
-      });
-    }
   }
 
   #stop(begin: () => void): Promise<void> {

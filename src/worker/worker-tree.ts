@@ -1,9 +1,9 @@
 // The supervision tree of a worker, and the slots of its charts filled for one worker.
 import { type ActorRefFrom, type AnyActorRef, fromCallback, fromPromise } from 'xstate';
 import { textOf } from '../errors.ts';
-import { type ConnectionEvent, connectionMachine } from '../machines/connection.machine.ts';
+import { type ConnectionEvent, type ConnectionFailure, connectionMachine } from '../machines/connection.machine.ts';
 import { type JobOutput, jobMachine } from '../machines/job.machine.ts';
-import { workerMachine } from '../machines/worker.machine.ts';
+import { type WorkerOutput, workerMachine } from '../machines/worker.machine.ts';
 import {
   type ChildSpec,
   type Down,
@@ -43,9 +43,14 @@ export interface WorkerTree {
 /**
  * `hosts`, `jobs`, `registrations`, rest_for_one: a crash of the supervisor of the hosts or of the jobs ends the jobs and
  * registers anew. A crash of one registration hurts no job and no other registration. Stopped in reverse, the jobs end
- * while their hosts serve. With a reconciler its pool comes before the registrations, and its looks last.
+ * while their hosts serve. With a reconciler its pool comes before the registrations, and its looks last. `onGaveUp` is told
+ * why a registration, the first or one that was started anew, has given up.
  */
-export function workerTree(scope: WorkerScope, reconciler: Reconciler | null): WorkerTree {
+export function workerTree(
+  scope: WorkerScope,
+  reconciler: Reconciler | null,
+  onGaveUp: (failure: ConnectionFailure) => void,
+): WorkerTree {
   const jobs = dynamicSupervisor({ id: 'jobs', intensity: 1_000, periodMs: 5_000 });
   const parts: JobParts = { scope, reconciler, meant: new WeakSet() };
   const jobLogic = jobLogicOf(parts);
@@ -103,6 +108,10 @@ export function workerTree(scope: WorkerScope, reconciler: Reconciler | null): W
       },
       onSpawn: (ref) => {
         registration.actor = ref as ActorRefFrom<typeof workerLogic>; // made from the logic above
+        monitor(ref, ({ output }) => {
+          const { failure } = (output ?? { failure: null }) as WorkerOutput; // output of the logic above; none of one that was killed
+          if (failure !== null) onGaveUp(failure);
+        });
         // A new incarnation in the middle of a drain goes on draining.
         if (scope.isDraining) queueMicrotask(() => registration.tell({ type: 'worker.drain', jobs: scope.jobs.size }));
       },

@@ -151,6 +151,37 @@ describe('the tree of a worker', () => {
     await worker.end();
   });
 
+  test('registrations that were started anew give up as the first ones do', async () => {
+    const worker = treeWorker({ initialAttempts: 3 });
+    worker.network.onOpen = () => {
+      throw new Error('ECONNREFUSED');
+    };
+    await worker.start();
+    const stopped = expect(worker.manager.stopped()).rejects.toMatchObject({ code: 'ERR_TRANSPORT' });
+    await worker.crash('jobs');
+    expect(worker.started).toEqual(['jobs', 'registrations']);
+    await worker.clock.advance(60_000);
+    await stopped;
+    await worker.end();
+  });
+
+  test('a kind of jobs that the server does not take ends no calls of another kind', async () => {
+    const worker = treeWorker({ initialAttempts: 3 });
+    let sockets = 0;
+    worker.network.onOpen = () => {
+      if (++sockets > 1) throw new Error('ECONNREFUSED');
+    };
+    await worker.start();
+    await worker.offer('AJ_1');
+    await worker.clock.advance(600_000);
+    expect(worker.network.attempts).toBeGreaterThan(10);
+    expect(worker.statuses()).toEqual(['AJ_1 RUNNING']);
+    worker.job('AJ_1').end();
+    await worker.settle();
+    expect(worker.statuses()).toEqual(['AJ_1 RUNNING', 'AJ_1 SUCCESS']);
+    await worker.end();
+  });
+
   test('when all hosts die the worker is red until one is back', async () => {
     const worker = hostedWorker();
     await worker.start();

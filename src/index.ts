@@ -70,7 +70,7 @@ export type { AnySessionListener, SessionListener } from './runtime/event-hub.ts
 export type { ChatItem, ImageRef } from './runtime/ledger.ts';
 export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
-export type { SpeechHandle, SpeechResult } from './runtime/speech-handle.ts';
+export type { SpeechHandle, SpeechResult } from './speech-handle.ts';
 export {
   defineTool,
   globalTools,

@@ -2,11 +2,11 @@
 import type { AnyActorRef } from 'xstate';
 import { AgentError } from '../errors.ts';
 import type { SessionEventName, SessionState, UserState } from '../events.ts';
+import type { SpeechHandle } from '../speech-handle.ts';
 import type { Agent } from './agent.ts';
 import type { AnySessionListener, EventHub, SessionListener } from './event-hub.ts';
 import type { ChatItem, ReplyRequest } from './ledger.ts';
 import type { SessionScope } from './session-scope.ts';
-import type { SpeechHandle } from './speech-handle.ts';
 import { checkText } from './text-input.ts';
 
 export interface ReplyOptions {

@@ -5,7 +5,7 @@ import { sleep } from '../../../src/clock.ts';
 import { AgentError } from '../../../src/errors.ts';
 import { Agent } from '../../../src/runtime/agent.ts';
 import type { ChatItem } from '../../../src/runtime/ledger.ts';
-import type { SpeechHandle, SpeechResult } from '../../../src/runtime/speech-handle.ts';
+import type { SpeechHandle, SpeechResult } from '../../../src/speech-handle.ts';
 import {
   crash,
   type HeardAudio,

@@ -1,5 +1,5 @@
 // What `say`, `sendText` and `generateReply` return: the fate of one asked-for reply.
-import type { TurnOutcome } from '../events.ts';
+import type { TurnOutcome } from './events.ts';
 
 /** How an asked-for reply ended. `abandoned`: the session closed before it was spoken. */
 export interface SpeechResult {

@@ -130,7 +130,7 @@ export const room: MutantTable = {
     {
       name: 'the track and its source are not freed: a timer thread stays for each',
       file: 'room-connection.ts',
-      find: "await this.#step('track', () => this.#track?.close(true));",
+      find: "await this.#step('track', () => this.#voice?.close());",
       replace: '',
     },
     {
@@ -142,7 +142,7 @@ export const room: MutantTable = {
     {
       name: 'what was subscribed before a reconnect is not asked for again',
       file: 'room-connection.ts',
-      find: 'for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);\n    this.sink',
+      find: 'this.#subscribe();\n    this.sink',
       replace: 'this.sink',
     },
     {

@@ -1,26 +1,17 @@
 // One stay in a room: whom the agent is linked to, what it hears, what it says and shows, and how it leaves.
-import type { AudioFrame } from '../../audio/frame.ts';
 import { type Clock, withinMs } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import type { TransportConnection, TransportOpenOptions } from '../transport.ts';
 import { digitOf } from './dtmf.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
-import { readMicrophone } from './microphone.ts';
 import { Outbox } from './outbox.ts';
-import { PRE_CONNECT_TOPIC, PreConnectAudio } from './pre-connect-audio.ts';
+import { PRE_CONNECT_TOPIC } from './pre-connect-audio.ts';
+import { microphoneOf, RoomEar } from './room-ear.ts';
 import { RoomPermissions, type RoomRight } from './room-permissions.ts';
-import { RoomSpeaker, SOURCE_QUEUE_MS } from './room-speaker.ts';
+import type { RoomSpeaker } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
-import type {
-  Rtc,
-  RtcByteReader,
-  RtcParticipant,
-  RtcPublication,
-  RtcRoom,
-  RtcSource,
-  RtcTextReader,
-  RtcTrack,
-} from './rtc.ts';
+import { RoomVoice } from './room-voice.ts';
+import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader } from './rtc.ts';
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
@@ -28,10 +19,6 @@ const CHAT_TOPIC = 'lk.chat';
 const LINK_WAIT_MS = 2_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 const LEAVE_STEP_MS = 1_000;
-/** `TF_PRECONNECT_BUFFER` of the protocol; the library does not export its names. */
-const HAS_RECORDED = 6;
-/** The library converts, so the voice is handed over as voices make it. */
-const SPEAKER_RATE_HZ = 24_000;
 
 export interface RoomConnectionOptions {
   readonly rtc: Rtc;
@@ -49,8 +36,6 @@ export interface RoomConnectionOptions {
 }
 
 export class RoomConnection implements TransportConnection {
-  /** Null when the agent does not speak. */
-  readonly sink: RoomSpeaker | null;
   /** Transcripts, in order. */
   readonly texts: Outbox;
   /** Attributes of the agent; apart from the texts, because each waits for the server. */
@@ -62,19 +47,16 @@ export class RoomConnection implements TransportConnection {
   #identity: string | undefined;
   readonly #open: RoomConnectionOptions['open'];
   readonly #onProblem: RoomConnectionOptions['onProblem'];
-  #track: RtcTrack | null;
   readonly #beforeLeaving = new Set<() => Promise<unknown>>();
   /** Waiting until somebody is linked. */
   readonly #awaitingUser = new Set<() => void>();
-  readonly #preConnect: PreConnectAudio | null;
+  /** Null when the agent does not speak. */
+  readonly #voice: RoomVoice | null;
+  /** Null when it does not listen. */
+  readonly #ear: RoomEar | null;
   readonly #permissions: RoomPermissions;
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
-  readonly #source: RtcSource | null;
-  readonly #heardBefore: Set<string>;
-  #publication: RtcPublication | null = null;
   #user: RtcParticipant | null = null;
-  #heardTrack: RtcTrack | null = null;
-  #stopReading: (() => void) | null = null;
   #isReconnecting = false;
   /** Identity of a user who was cut off. */
   #cutOff: string | null = null;
@@ -99,37 +81,43 @@ export class RoomConnection implements TransportConnection {
     this.clock = open.clock;
     this.switches = switches;
     this.#onProblem = onProblem;
-    // Each source costs a thread, also a silent one.
-    const source = open.audio?.output === false ? null : new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
-    this.#source = source;
-    this.#track = source && rtc.LocalAudioTrack.createAudioTrack('agent_audio', source);
-    this.sink =
-      source &&
-      new RoomSpeaker({
-        rtc,
-        source,
-        clock: open.clock,
-        sampleRateHz: SPEAKER_RATE_HZ,
-        isMuted: () => !switches.audioOutput,
-        onStuck: () => this.#giveUp('the room takes no audio any more'),
-      });
-    this.#heardBefore = heardBefore;
-    this.#preConnect = preConnectAudio
-      ? new PreConnectAudio({
-          clock: open.clock,
-          onFrame: (frame) => this.#deliver(frame),
-          onProblem: (error) => onProblem('pre-connect audio', error),
-        })
-      : null;
-    this.texts = new Outbox(open.clock, (error) => onProblem('text', error));
-    this.attributes = new Outbox(open.clock, (error) => onProblem('attributes', error));
+    const { clock } = open;
+    this.#voice =
+      open.audio?.output === false
+        ? null
+        : new RoomVoice({
+            rtc,
+            room,
+            clock,
+            isMuted: () => !switches.audioOutput,
+            onStuck: () => this.#giveUp('the room takes no audio any more'),
+          });
+    this.#ear =
+      open.audio?.input === false
+        ? null
+        : new RoomEar({
+            rtc,
+            clock,
+            preConnectAudio,
+            heardBefore,
+            isOn: () => switches.audioInput,
+            onFrame: (frame) => open.onFrame(frame),
+            onProblem,
+          });
+    this.texts = new Outbox(clock, (error) => onProblem('text', error));
+    this.attributes = new Outbox(clock, (error) => onProblem('attributes', error));
     this.#permissions = new RoomPermissions({
       room,
-      clock: open.clock,
+      clock,
       onTaken: (right, consequence) => this.#loseRight(right, consequence),
       onGiven: (right) => this.#regain(right),
     });
     this.#listen();
+  }
+
+  /** Null when the agent does not speak. */
+  get sink(): RoomSpeaker | null {
+    return this.#voice?.sink ?? null;
   }
 
   get isOpen(): boolean {
@@ -161,15 +149,13 @@ export class RoomConnection implements TransportConnection {
 
   /** Track of the user's microphone, and of the agent's voice. Changes when the room is joined anew. */
   get trackSids(): { readonly user: string | undefined; readonly agent: string | undefined } {
-    return { user: this.#userMicrophone()?.sid, agent: this.#publication?.sid };
+    return { user: microphoneOf(this.#rtc, this.#user)?.sid, agent: this.#voice?.trackSid };
   }
 
   /** Publishes the voice at once (a telephone keeps ringing until there is a track), then links to who is there. */
   async begin(): Promise<void> {
-    const { localParticipant } = this.room;
-    if (localParticipant === undefined) throw new Error('the room has no local participant');
-    if (this.#track !== null)
-      this.#publication = await localParticipant.publishTrack(this.#track, this.#publishOptions());
+    if (this.room.localParticipant === undefined) throw new Error('the room has no local participant');
+    await this.#voice?.publish();
     if (!this.room.isConnected) throw new Error('the room was lost while joining');
     this.#permissions.begin();
     this.#isOpen = true;
@@ -183,8 +169,7 @@ export class RoomConnection implements TransportConnection {
   linkTo(identity: string | undefined): void {
     this.#identity = identity;
     if (identity === this.#user?.identity || (identity === undefined && this.#user !== null)) return;
-    this.#preConnect?.clear();
-    this.#stopHearing();
+    this.#ear?.forget();
     this.#unsubscribe();
     this.#user = null;
     this.#cutOff = null;
@@ -216,9 +201,8 @@ export class RoomConnection implements TransportConnection {
   async #leave(): Promise<void> {
     this.#isOpen = false;
     this.#permissions.close();
-    this.sink?.close();
-    this.#preConnect?.clear();
-    this.#stopHearing();
+    this.#voice?.stop();
+    this.#ear?.forget();
     if (this.room.isConnected) {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
       // The room may go on without this session, with nobody to hear that microphone.
@@ -230,7 +214,7 @@ export class RoomConnection implements TransportConnection {
     this.attributes.close();
     // After the server ended the room the library may reject here; there is nothing left to leave then.
     await this.#step('disconnect', () => this.room.disconnect());
-    await this.#step('track', () => this.#track?.close(true));
+    await this.#step('track', () => this.#voice?.close());
     this.room.removeAllListeners();
   }
 
@@ -247,12 +231,12 @@ export class RoomConnection implements TransportConnection {
     room.on('participantConnected', (participant) => this.#link(participant));
     room.on('participantDisconnected', (participant) => this.#unlink(participant));
     room.on('trackPublished', (publication, participant) => {
-      if (participant.identity === this.#user?.identity) this.#subscribe(publication);
+      if (participant.identity === this.#user?.identity) this.#subscribe([publication]);
     });
-    room.on('trackSubscribed', (track, publication, participant) => this.#hear(track, publication, participant));
-    room.on('trackUnsubscribed', (track) => {
-      if (track === this.#heardTrack) this.#stopHearing();
+    room.on('trackSubscribed', (track, publication, { identity }) => {
+      if (identity === this.#user?.identity && this.#isOpen) this.#ear?.hear(track, publication);
     });
+    room.on('trackUnsubscribed', (track) => this.#ear?.stop(track));
     room.on('dtmfReceived', (code, _digit, { identity }) => {
       const digit = digitOf(code);
       if (identity === this.#user?.identity && this.#isOpen && digit !== undefined)
@@ -265,12 +249,8 @@ export class RoomConnection implements TransportConnection {
     room.on('reconnected', () => this.#reconnect());
     room.on('disconnected', (reason) => this.#lose(reason));
     room.registerTextStreamHandler(CHAT_TOPIC, (reader, from) => void this.#readText(reader, from.identity));
-    if (this.#preConnect !== null)
+    if (this.#ear?.takesRecordings === true)
       room.registerByteStreamHandler(PRE_CONNECT_TOPIC, (reader, from) => this.#readRecording(reader, from.identity));
-  }
-
-  #publishOptions(): object {
-    return new this.#rtc.TrackPublishOptions({ source: this.#rtc.TrackSource.SOURCE_MICROPHONE });
   }
 
   #loseRight(right: RoomRight, consequence: string): void {
@@ -285,29 +265,23 @@ export class RoomConnection implements TransportConnection {
   }
 
   #regain(right: RoomRight): void {
-    if (right === 'canPublish') this.#publishAnew().catch((error: unknown) => this.#onProblem('permission', error));
-    for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);
+    if (right === 'canPublish')
+      this.#voice?.publishAnew().catch((error: unknown) => this.#onProblem('permission', error));
+    this.#subscribe();
     for (const listener of this.#regainListeners) listener(right);
   }
 
-  /** Also when the server has ended the track: the library would hold on to it, and break when it is published once more. */
   async #unpublish(): Promise<void> {
-    const sid = this.#publication?.sid;
-    this.#publication = null;
-    if (sid !== undefined) await this.#step('unpublish', () => this.room.localParticipant?.unpublishTrack(sid));
+    await this.#step('unpublish', () => this.#voice?.unpublish());
   }
 
-  /** A track of its own over the same source. */
-  async #publishAnew(): Promise<void> {
-    const { localParticipant } = this.room;
-    if (this.#source === null || localParticipant === undefined || this.#publication !== null) return;
-    const old = this.#track;
-    const track = this.#rtc.LocalAudioTrack.createAudioTrack('agent_audio', this.#source);
-    this.#track = track;
-    await old?.close(false);
-    const publication = await localParticipant.publishTrack(track, this.#publishOptions());
-    this.#publication = publication;
-    if (this.#leaving !== null) await this.#unpublish();
+  #subscribe(publications: Iterable<RtcPublication> = this.#user?.trackPublications.values() ?? []): void {
+    if (!this.#isOpen) return;
+    for (const publication of publications) this.#ear?.subscribe(publication);
+  }
+
+  #unsubscribe(): void {
+    if (this.#user !== null) this.#ear?.unsubscribe(this.#user);
   }
 
   #link(participant: RtcParticipant): void {
@@ -316,7 +290,7 @@ export class RoomConnection implements TransportConnection {
     if (!this.#isUser(participant)) return;
     this.#user = participant;
     for (const linked of this.#awaitingUser) linked();
-    for (const publication of participant.trackPublications.values()) this.#subscribe(publication);
+    this.#subscribe();
   }
 
   #isUser(participant: RtcParticipant): boolean {
@@ -327,8 +301,7 @@ export class RoomConnection implements TransportConnection {
   #unlink(participant: RtcParticipant): void {
     if (participant.identity !== this.#user?.identity) return;
     this.#user = null;
-    this.#preConnect?.clear();
-    this.#stopHearing();
+    this.#ear?.forget();
     const reason = endOfUser(this.#rtc, participant.disconnectReason);
     if (reason === null) this.#cutOff = participant.identity;
     else if (this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
@@ -342,60 +315,8 @@ export class RoomConnection implements TransportConnection {
     this.#isReconnecting = false;
     this.#cutOff = null;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
-    for (const publication of this.#user?.trackPublications.values() ?? []) this.#subscribe(publication);
+    this.#subscribe();
     this.sink?.hold(false);
-  }
-
-  /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */
-  #subscribe(publication: RtcPublication): void {
-    if (this.#open.audio?.input === false) return;
-    if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
-    if (publication.track !== undefined && this.#user !== null) this.#hear(publication.track, publication, this.#user);
-    else publication.setSubscribed?.(true);
-  }
-
-  #hear(track: RtcTrack, publication: RtcPublication, { identity }: RtcParticipant): void {
-    if (identity !== this.#user?.identity || track === this.#heardTrack || this.#leaving !== null) return;
-    if (publication.source !== this.#rtc.TrackSource.SOURCE_MICROPHONE) return;
-    this.#stopHearing();
-    this.#heardTrack = track;
-    const preConnect = this.#preConnect;
-    preConnect?.begin(this.#hasRecorded(publication));
-    this.#stopReading = readMicrophone({
-      rtc: this.#rtc,
-      track,
-      onFrame: (frame) => (preConnect === null ? this.#deliver(frame) : preConnect.write(frame)),
-      onError: (error) => this.#onProblem('microphone', error),
-    });
-  }
-
-  #deliver(frame: AudioFrame): void {
-    this.#open.onFrame(this.switches.audioInput ? frame : silenceOf(frame));
-  }
-
-  #stopHearing(): void {
-    this.#stopReading?.();
-    this.#stopReading = null;
-    if (this.#heardTrack !== null) this.#preConnect?.end();
-    this.#heardTrack = null;
-  }
-
-  /** Only to the first agent that hears it is a recording sent, and only once. */
-  #hasRecorded({ sid, info }: RtcPublication): boolean {
-    const isKnown = sid === undefined || this.#heardBefore.has(sid);
-    if (sid !== undefined) this.#heardBefore.add(sid);
-    return !isKnown && info?.audioFeatures?.includes(HAS_RECORDED) === true;
-  }
-
-  #unsubscribe(): void {
-    for (const publication of this.#user?.trackPublications.values() ?? []) {
-      if (publication.source === this.#rtc.TrackSource.SOURCE_MICROPHONE) publication.setSubscribed?.(false);
-    }
-  }
-
-  #userMicrophone(): RtcPublication | undefined {
-    const source = this.#rtc.TrackSource.SOURCE_MICROPHONE;
-    return [...(this.#user?.trackPublications.values() ?? [])].find((publication) => publication.source === source);
   }
 
   #lose(why: number): void {
@@ -419,7 +340,7 @@ export class RoomConnection implements TransportConnection {
   /** May come before the agent has published its voice and linked to anybody. */
   #readRecording(reader: RtcByteReader, identity: string): void {
     const user = this.#user ?? [...this.room.remoteParticipants.values()].find((other) => this.#isUser(other));
-    if (user?.identity === identity && this.#leaving === null) void this.#preConnect?.receive(reader);
+    if (user?.identity === identity && this.#leaving === null) void this.#ear?.receive(reader);
     // Read or closed even when it is not wanted: a reader that is left alone stays in the library.
     else reader.close().catch((error: unknown) => this.#onProblem('pre-connect audio', error));
   }
@@ -434,8 +355,4 @@ export class RoomConnection implements TransportConnection {
       this.#onProblem('chat', error);
     }
   }
-}
-
-function silenceOf({ samples, ...format }: AudioFrame): AudioFrame {
-  return { ...format, samples: new Int16Array(samples.length) };
 }

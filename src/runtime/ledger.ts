@@ -158,9 +158,7 @@ export class Ledger {
   settleTurn(): TurnRecord | null {
     const turn = this.#turn;
     if (turn === null) return null;
-    const isOwed =
-      turn.outcome === 'interrupted' && !turn.heard && (turn.cancelled === 'voice' || turn.cancelled === 'text');
-    if (!isOwed) this.#unanswered.clear();
+    if (!leavesDebt(turn)) this.#unanswered.clear();
     this.#turn = null;
     return turn;
   }

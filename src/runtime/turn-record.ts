@@ -98,9 +98,11 @@ export function isOver({ outcome, cancelled }: TurnRecord): boolean {
   return outcome !== null || cancelled !== null;
 }
 
-/** Interrupted unheard by voice or text (a cough must not eat a question), or never meant as an answer. */
-export function leavesDebt({ mode, heard, cancelled }: TurnRecord): boolean {
-  return mode === 'say' || (!heard && (cancelled === 'voice' || cancelled === 'text'));
+/** Cut unheard by voice or text (a cough must not eat a question), or never meant as an answer. */
+export function leavesDebt({ mode, heard, cancelled, outcome }: TurnRecord): boolean {
+  if (mode === 'say') return true;
+  if (outcome === 'completed' || outcome === 'empty') return false;
+  return !heard && (cancelled === 'voice' || cancelled === 'text');
 }
 
 /** What the session chart sees of it. */

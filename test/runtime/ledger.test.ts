@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { messagesOf } from '../../src/runtime/chat-view.ts';
 import { Ledger } from '../../src/runtime/ledger.ts';
+import type { TurnRecord } from '../../src/runtime/turn-record.ts';
 
 function setUp() {
   let ids = 0;
@@ -64,20 +65,43 @@ describe('turns', () => {
     expect(ledger.openTurn(1_000).mode).toBe('request');
   });
 
-  const debts: readonly [what: string, heard: boolean, cancelled: 'voice' | 'text' | 'host', owed: boolean][] = [
-    ['cut by voice before it was heard', false, 'voice', true],
-    ['cut by text before it was heard', false, 'text', true],
-    ['cut by the host', false, 'host', false],
-    ['cut when it was audible', true, 'voice', false],
+  const debts: readonly [what: string, end: Partial<TurnRecord>, owed: boolean][] = [
+    ['cut by voice before it was heard', { cancelled: 'voice', outcome: 'interrupted' }, true],
+    ['cut by text before it was heard', { cancelled: 'text', outcome: 'interrupted' }, true],
+    ['killed because it did not end when it was cut', { cancelled: 'voice', outcome: null }, true],
+    ['that failed at the moment when it was cut', { cancelled: 'voice', outcome: 'failed' }, true],
+    ['that was complete at the moment when it was cut', { cancelled: 'voice', outcome: 'completed' }, false],
+    ['of a model with nothing to say', { cancelled: 'voice', outcome: 'empty' }, false],
+    ['cut by the host', { cancelled: 'host', outcome: 'interrupted' }, false],
+    ['cut when it was audible', { cancelled: 'voice', outcome: 'interrupted', heard: true }, false],
+    ['that failed', { outcome: 'failed' }, false],
   ];
-  test.each(debts)('an answer %s: the question is still owed = %#', (_what, heard, cancelled, owed) => {
+  test.each(debts)('an answer %s: the question is still owed = %#', (_what, end, owed) => {
     const { ledger, ask, levels } = setUp();
     ask('text', 'question');
-    const turn = ledger.openTurn(1_000);
-    Object.assign(turn, { heard, cancelled, outcome: 'interrupted' });
+    Object.assign(ledger.openTurn(1_000), end);
+    expect(levels().owed).toBe(owed);
     ledger.settleTurn();
     expect(levels().owed).toBe(owed);
     expect(ledger.openTurn(1_000).mode).toBe(owed ? 'reply' : 'request');
+  });
+
+  const says: readonly Partial<TurnRecord>[] = [
+    { outcome: 'completed', heard: true },
+    { outcome: 'interrupted', cancelled: 'voice', heard: true },
+    { outcome: 'interrupted', cancelled: 'host' },
+  ];
+  test.each(says)('given text that ended as %o is no answer: the question stays owed', (end) => {
+    const { ledger, ask, levels } = setUp();
+    ask('text', 'question');
+    Object.assign(ledger.openTurn(1_000), { cancelled: 'voice', outcome: 'interrupted' });
+    ledger.settleTurn();
+    ask('say', 'Welcome.');
+    Object.assign(ledger.openTurn(1_000), end);
+    expect(levels().owed).toBe(true);
+    ledger.settleTurn();
+    expect(levels().owed).toBe(true);
+    expect(ledger.openTurn(1_000).mode).toBe('reply');
   });
 
   test('a second attempt goes on from the step that was reached', () => {

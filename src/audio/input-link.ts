@@ -16,6 +16,8 @@ export interface InputLinkEvents {
   /** Microphone audio; at most two calls a second. */
   received(sizeBytes: number, durationMs: number): void;
   refused(error: unknown): void;
+  /** At the end of an utterance, when the tape does not hold all of it: a recogniser that starts anew misses so much. */
+  lost(samples: number): void;
 }
 
 export interface VadReader {
@@ -117,7 +119,7 @@ export class InputLink {
     this.#sustainedSamples = ((options.sustainedAfterMs ?? 500) * RATE) / 1000;
   }
 
-  /** Any rate, mono or stereo. A bad frame is refused and counted; it never throws. */
+  /** Any rate, mono or stereo. A bad frame is refused and told; it never throws. */
   attachSource(): (frame: AudioFrame) => void {
     const epoch = ++this.#sourceEpoch;
     this.#converter = new FrameConverter();
@@ -368,6 +370,8 @@ export class InputLink {
     open.isEnded = true;
     this.#freeFromSample = this.#tape.position;
     this.#tape.endUtterance(open.id, this.#tape.position);
+    const lost = this.#tape.lostOf(open.id);
+    if (lost > 0) this.#events.lost(lost);
     this.#events.ended(lastVoiceAtMs);
     this.#stt?.end(open.id);
   }

@@ -35,23 +35,8 @@ export interface PacerOptions {
    * a sink whose `flush` takes back what was sent, else more than one frame is heard after a flush.
    */
   readonly leadMs?: number;
-  /** Told once, of the first frame that was refused or made the sink throw. All of them are counted. */
+  /** Told once, of the first frame that was refused or made the sink throw. */
   onError?(error: AgentError): void;
-}
-
-/** Counted since the pacer was made. */
-export interface PacerCounters {
-  readonly samplesWritten: number;
-  readonly samplesFlushed: number;
-  readonly framesSent: number;
-  /** Silence added to fill the last frame of a stretch of audio. */
-  readonly samplesPadded: number;
-  /** Stretches of audio: a first frame sent at once, because nothing was playing. */
-  readonly runs: number;
-  /** Timers so late that the grid was shifted. */
-  readonly stalls: number;
-  /** Frames of a wrong format, or a sink that threw. */
-  readonly errors: number;
 }
 
 /**
@@ -69,15 +54,7 @@ export class Pacer {
   readonly #onError: ((error: AgentError) => void) | undefined;
   readonly #frameSamples: number;
   readonly #queue = new SampleQueue();
-  readonly #counters = {
-    samplesWritten: 0,
-    samplesFlushed: 0,
-    framesSent: 0,
-    samplesPadded: 0,
-    runs: 0,
-    stalls: 0,
-    errors: 0,
-  };
+  #hasFailed = false;
   #timer: unknown;
   #pumping = false;
   #ended = false;
@@ -111,16 +88,12 @@ export class Pacer {
     this.#frameSamples = Math.round((sink.sampleRateHz * FRAME_MS) / 1000);
   }
 
-  get counters(): PacerCounters {
-    return { ...this.#counters };
-  }
-
   /** Samples written and not yet sent. */
   get queuedSamples(): number {
     return this.#queue.length;
   }
 
-  /** Queues a frame of any length, mono at the rate of the sink. Never throws: a bad frame is counted and told. */
+  /** Queues a frame of any length, mono at the rate of the sink. Never throws: a bad frame is dropped and told. */
   write(frame: AudioFrame): void {
     if (this.#closed) return;
     try {
@@ -140,7 +113,6 @@ export class Pacer {
     this.#ended = false;
     this.#endRunIfDry(now);
     this.#lastWriteMs = now;
-    this.#counters.samplesWritten += frame.samples.length;
     this.#queue.push(frame.samples);
     this.#pump();
   }
@@ -162,7 +134,6 @@ export class Pacer {
 
   /** Drops what was not sent and flushes the sink. At most the frame that is being played is still heard. */
   flush(): void {
-    this.#counters.samplesFlushed += this.#queue.length;
     this.#queue.clear();
     this.#ended = false;
     this.#disarm();
@@ -200,11 +171,7 @@ export class Pacer {
         this.#arm(sendMs - now);
         break;
       }
-      if (this.#running && waitsForMore) this.#endRun();
-      else if (this.#running && now - edge > MAX_CATCH_UP_MS) {
-        this.#counters.stalls++;
-        this.#endRun();
-      }
+      if (this.#running && (waitsForMore || now - edge > MAX_CATCH_UP_MS)) this.#endRun();
       if (!this.#running) this.#beginRun(Math.max(now, this.#busyUntilMs));
       this.#sendFrame();
     }
@@ -216,7 +183,6 @@ export class Pacer {
     this.#runStartMs = startMs;
     this.#runSamples = 0;
     this.#runSlots = 0;
-    this.#counters.runs++;
   }
 
   /** Less than a frame at its edge is an underrun, however late the timer for it is. */
@@ -235,8 +201,6 @@ export class Pacer {
     const samples = this.#queue.take(this.#frameSamples);
     this.#runSamples += real;
     this.#runSlots += this.#frameSamples;
-    this.#counters.samplesPadded += this.#frameSamples - real;
-    this.#counters.framesSent++;
     try {
       this.#sink.write({ samples, sampleRateHz: this.sampleRateHz, channels: 1 });
     } catch (error) {
@@ -275,7 +239,8 @@ export class Pacer {
   }
 
   #fail(thrown: unknown, what: string): void {
-    if (this.#counters.errors++ > 0) return;
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
     try {
       this.#onError?.(toAgentError(thrown, 'ERR_TRANSPORT', what));
     } catch {

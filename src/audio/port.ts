@@ -14,21 +14,11 @@ export interface PortOptions {
   readonly drop: DropPolicy;
 }
 
-/** Frames, counted since the port was made. Written = read + dropped + cleared + still inside. */
-export interface PortCounters {
-  readonly written: number;
-  readonly read: number;
-  readonly dropped: number;
-  /** Not accepted under `none`; they were not written. */
-  readonly refused: number;
-  readonly cleared: number;
-}
-
 export class Port {
   readonly #capacityMs: number;
   readonly #drop: DropPolicy;
   readonly #frames: AudioFrame[] = [];
-  readonly #counters = { written: 0, read: 0, dropped: 0, refused: 0, cleared: 0 };
+  #dropped = 0;
   #queuedMs = 0;
 
   /** @throws AgentError `ERR_OPTION` when the capacity is not a number > 0 */
@@ -39,8 +29,9 @@ export class Port {
     this.#drop = drop;
   }
 
-  get counters(): PortCounters {
-    return { ...this.#counters };
+  /** Frames dropped since the port was made; neither refused nor cleared ones. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Audio inside. */
@@ -51,14 +42,10 @@ export class Port {
   /** False when the frame was dropped or refused. Under `none` it may be written again later. */
   write(frame: AudioFrame): boolean {
     const durationMs = durationMsOf(frame);
-    if (this.#drop === 'none' && !this.#fits(durationMs)) {
-      this.#counters.refused++;
-      return false;
-    }
-    this.#counters.written++;
+    if (this.#drop === 'none' && !this.#fits(durationMs)) return false;
     if (this.#drop === 'oldest') while (!this.#fits(durationMs)) this.#dropOldest();
     if (!this.#fits(durationMs)) {
-      this.#counters.dropped++;
+      this.#dropped++;
       return false;
     }
     this.#frames.push(frame);
@@ -68,14 +55,15 @@ export class Port {
 
   /** The oldest frame, or undefined when the port is empty. */
   read(): AudioFrame | undefined {
-    const frame = this.#take();
-    if (frame !== undefined) this.#counters.read++;
+    const frame = this.#frames.shift();
+    if (frame === undefined) return undefined;
+    // Sums of fractions of a millisecond would leave a rest behind.
+    this.#queuedMs = this.#frames.length === 0 ? 0 : this.#queuedMs - durationMsOf(frame);
     return frame;
   }
 
   /** Empties the port. */
   clear(): void {
-    this.#counters.cleared += this.#frames.length;
     this.#frames.length = 0;
     this.#queuedMs = 0;
   }
@@ -85,15 +73,7 @@ export class Port {
   }
 
   #dropOldest(): void {
-    this.#take();
-    this.#counters.dropped++;
-  }
-
-  #take(): AudioFrame | undefined {
-    const frame = this.#frames.shift();
-    if (frame === undefined) return undefined;
-    // Sums of fractions of a millisecond would leave a rest behind.
-    this.#queuedMs = this.#frames.length === 0 ? 0 : this.#queuedMs - durationMsOf(frame);
-    return frame;
+    this.read();
+    this.#dropped++;
   }
 }

@@ -16,21 +16,12 @@ export interface TapeOptions {
   readonly capacityMs?: number;
 }
 
-/** Counted since the tape was made, in samples. */
-export interface TapeCounters {
-  readonly written: number;
-  /** Lead-in or speech that had left the pre-roll before the utterance was opened. */
-  readonly clipped: number;
-  /** Not kept for an open utterance because the tape was full. */
-  readonly dropped: number;
-  readonly replayed: number;
-}
-
 interface Utterance {
   /** First sample that is kept, and the one after the last; positions since the origin. */
   from: number;
   to: number;
   isOpen: boolean;
+  lost: number;
 }
 
 /**
@@ -44,7 +35,6 @@ export class Tape {
   /** Block index -> its samples. */
   readonly #blocks = new Map<number, Int16Array>();
   readonly #utterances = new Map<number, Utterance>();
-  readonly #counters = { clipped: 0, dropped: 0, replayed: 0 };
   #openCount = 0;
 
   constructor({ preRollMs = 500, leadInMs = 200, capacityMs = 180_000 }: TapeOptions = {}) {
@@ -63,8 +53,12 @@ export class Tape {
     return this.#blocks.size * BLOCK;
   }
 
-  get counters(): TapeCounters {
-    return { written: this.position, ...this.#counters };
+  /**
+   * Samples of an utterance that are not kept: they had left the pre-roll before it was opened, or came when the tape
+   * was full. 0 for an unknown id.
+   */
+  lostOf(id: number): number {
+    return this.#utterances.get(id)?.lost ?? 0;
   }
 
   /** 16 kHz mono; copied, so the frame may be used elsewhere. @throws AgentError `ERR_AUDIO_FRAME` for another format */
@@ -77,7 +71,9 @@ export class Tape {
       });
     const at = this.position;
     this.#preRoll.write(samples);
-    if (this.#openCount > 0) this.#keep(at, samples);
+    if (this.#openCount === 0) return;
+    const dropped = this.#keep(at, samples);
+    if (dropped > 0) for (const utterance of this.#utterances.values()) if (utterance.isOpen) utterance.lost += dropped;
   }
 
   /**
@@ -88,9 +84,9 @@ export class Tape {
     if (this.#utterances.has(id)) return;
     const wanted = Math.max(0, startSample - this.#leadIn);
     const from = Math.min(this.position, this.#reachBack(wanted));
-    this.#counters.clipped += Math.max(0, from - wanted);
-    this.#keep(Math.max(from, this.#preRoll.start), this.#preRoll.copy(from, this.position));
-    this.#utterances.set(id, { from, to: Infinity, isOpen: true });
+    const clipped = Math.max(0, from - wanted);
+    const dropped = this.#keep(Math.max(from, this.#preRoll.start), this.#preRoll.copy(from, this.position));
+    this.#utterances.set(id, { from, to: Infinity, isOpen: true, lost: clipped + dropped });
     this.#openCount++;
   }
 
@@ -136,7 +132,6 @@ export class Tape {
     const end = Math.min(utterance.to, this.position);
     for (let at = utterance.from; at < end; at += BLOCK) {
       const samples = this.#read(at, Math.min(at + BLOCK, end));
-      this.#counters.replayed += samples.length;
       receive({ samples, ...INPUT_FORMAT });
     }
   }
@@ -151,17 +146,20 @@ export class Tape {
     return from;
   }
 
-  #keep(at: number, samples: Int16Array): void {
+  /** Returns how many samples found no room. */
+  #keep(at: number, samples: Int16Array): number {
+    let dropped = 0;
     for (let done = 0; done < samples.length; ) {
       const index = Math.floor((at + done) / BLOCK);
       const offset = at + done - index * BLOCK;
       const length = Math.min(BLOCK - offset, samples.length - done);
       const block = this.#block(index);
-      if (block === undefined) this.#counters.dropped += length;
+      if (block === undefined) dropped += length;
       else if (done === 0 && length === samples.length) block.set(samples, offset);
       else block.set(samples.subarray(done, done + length), offset);
       done += length;
     }
+    return dropped;
   }
 
   #block(index: number): Int16Array | undefined {

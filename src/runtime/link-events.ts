@@ -1,6 +1,8 @@
 // What the links of a session tell goes into its ledger first, then to its parts and its listeners.
+import { INPUT_FORMAT } from '../audio/frame.ts';
 import type { InputLinkEvents } from '../audio/input-link.ts';
 import type { OutputLinkEvents } from '../audio/output-link.ts';
+import { AgentError } from '../errors.ts';
 import type { TurnKey } from '../events.ts';
 import type { SessionScope } from './session-scope.ts';
 
@@ -26,6 +28,11 @@ export function inputEvents(scope: SessionScope): InputLinkEvents {
     },
     received: (sizeBytes, durationMs) => scope.emit('audio_received', { sizeBytes, durationMs }),
     refused: (error) => scope.problem('input', error),
+    lost: (samples) => {
+      const ms = Math.round((samples * 1000) / INPUT_FORMAT.sampleRateHz);
+      const message = `${ms} ms of what the user said were lost: the detector or the recogniser is too far behind`;
+      scope.problem('input', new AgentError('ERR_PROVIDER', message));
+    },
   };
 }
 

@@ -25,6 +25,7 @@ function setUp(longestUtteranceMs?: number) {
       discarded: () => told.push('discarded'),
       received: () => {},
       refused: () => told.push('refused'),
+      lost: (samples) => told.push(`lost ${samples / PER_MS}`),
     },
   });
   const write = link.attachSource();
@@ -144,6 +145,27 @@ describe('an utterance', () => {
     expect(told).toEqual(['started 200', 'sustained', 'ended 1200', 'started 1200', 'sustained', 'ended 1450']);
     expect(stt.span(1)).toEqual([1, 1_200]);
     expect(stt.span(2)).toEqual([1_201, 1_500]);
+  });
+});
+
+describe('what is not on the tape any more is told, once for each utterance', () => {
+  test('because no words came for longer than it holds', async () => {
+    const { link, told, speak, edge } = setUp();
+    await speak(500);
+    edge({ type: 'started', startedAtMs: 500 });
+    await speak(239_500);
+    edge({ type: 'ended', lastVoiceAtMs: 240_000 });
+    expect(told.filter((what) => what.startsWith('lost'))).toEqual(['lost 200', 'lost 59500']);
+    expect(link.heldSamples / PER_MS).toBe(180_000);
+  });
+
+  test('because a detector told of its beginning too late', async () => {
+    const { told, speak, edge } = setUp();
+    await speak(2_000);
+    edge({ type: 'started', startedAtMs: 1_600 });
+    await speak(1_000);
+    edge({ type: 'ended', lastVoiceAtMs: 3_000 });
+    expect(told).toEqual(['started 1600', 'lost 100', 'ended 3000']);
   });
 });
 
@@ -399,7 +421,7 @@ describe('audio that comes faster than it was spoken', () => {
     write(burst(0, 3_000));
     edge({ type: 'started', startedAtMs: 500 }); // by the detector, which counts from its own origin
     edge({ type: 'ended', lastVoiceAtMs: 900 });
-    expect(told).toEqual(['started 2500', 'ended 2900']);
+    expect(told).toEqual(['started 2500', 'lost 2200', 'ended 2900']);
   });
 
   test('is handed to the detector in pieces, so that an edge is acted on before the rest is written', () => {

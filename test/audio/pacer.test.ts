@@ -69,7 +69,7 @@ describe('Pacer: the grid', () => {
     await clock.advance(10_000);
     expect(sent.length).toBe(500);
     expect(clock.pendingTimers).toBe(0);
-    expect(pacer.counters).toMatchObject({ runs: 1, stalls: 0 });
+    expect(pacer.playedSamples()).toBe(FRAME * 500);
   });
 
   it('sends no burst after a stall of the process, and does not count the stall as played', async () => {
@@ -92,7 +92,6 @@ describe('Pacer: the grid', () => {
     played.push(pacer.playedSamples());
     expect(atMs).toEqual([0, 20, 40, 60, 80, 100, 620, 640]);
     expect(played).toEqual([FRAME * 6, FRAME * 7]);
-    expect(pacer.counters.stalls).toBe(1);
   });
 
   it('sends ahead by leadMs and no more', async () => {
@@ -135,7 +134,7 @@ describe('Pacer: lengths', () => {
     await clock.advance(100);
     expect(sent.map(({ atMs }) => atMs)).toEqual([0, 20]);
     expect([...(sent[1]?.samples ?? [])].filter((value) => value !== 0).length).toBe(100);
-    expect(pacer.counters.samplesPadded).toBe(FRAME - 100);
+    expect(sent[1]?.samples.length).toBe(FRAME);
     expect(pacer.playedSamples()).toBe(FRAME + 100);
   });
 
@@ -188,7 +187,6 @@ describe('Pacer: position', () => {
     pacer.write(audio(FRAME));
     await clock.advance(7);
     expect(times()).toEqual([0, 20]);
-    expect(pacer.counters.runs).toBe(1);
   });
 });
 
@@ -261,7 +259,7 @@ describe('Pacer: flush', () => {
 });
 
 describe('Pacer: bad sinks and frames', () => {
-  it('counts a sink that throws, tells it once and keeps time', async () => {
+  it('tells once of a sink that throws, and keeps time', async () => {
     const errors: AgentError[] = [];
     const { pacer, clock, sink } = setup({ onError: (error) => void errors.push(error) });
     const fail = () => {
@@ -273,7 +271,6 @@ describe('Pacer: bad sinks and frames', () => {
     await clock.advance(1000);
     pacer.flush();
     expect(errors.map(({ code }) => code)).toEqual(['ERR_TRANSPORT']);
-    expect(pacer.counters).toMatchObject({ errors: 4, framesSent: 3 });
     expect(pacer.playedSamples()).toBe(FRAME * 3);
   });
 
@@ -295,7 +292,7 @@ describe('Pacer: bad sinks and frames', () => {
     pacer.write(audio(FRAME, 1, 48_000));
     pacer.write({ samples: new Int16Array(2), sampleRateHz: RATE, channels: 2 });
     expect(errors).toMatchObject([{ code: 'ERR_AUDIO_FRAME', field: 'sampleRateHz' }]);
-    expect([pacer.counters.errors, sent.length]).toEqual([2, 0]);
+    expect(sent).toEqual([]);
   });
 });
 

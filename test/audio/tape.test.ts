@@ -84,7 +84,7 @@ describe('Tape', () => {
     write(2000 * MS);
     tape.openUtterance(1, 1600 * MS);
     expect(replay(1)).toEqual(range(1500 * MS, 2000 * MS));
-    expect(tape.counters.clipped).toBe(100 * MS);
+    expect(tape.lostOf(1)).toBe(100 * MS);
   });
 
   it('keeps an ended utterance for replays and lets go of it at its release', () => {
@@ -126,7 +126,7 @@ describe('Tape', () => {
     tape.endUtterance(1, 4000 * MS);
     tape.openUtterance(2, 2000 * MS);
     expect(replay(2)).toEqual(range(1800 * MS, 4000 * MS));
-    expect(tape.counters.clipped).toBe(0);
+    expect(tape.lostOf(2)).toBe(0);
   });
 
   it('costs 32 KB per second of an open utterance', () => {
@@ -141,7 +141,7 @@ describe('Tape', () => {
     tape.openUtterance(1, 0);
     write(1500 * MS);
     expect(tape.heldSamples).toBe(1000 * MS);
-    expect(tape.counters.dropped).toBe(500 * MS);
+    expect(tape.lostOf(1)).toBe(500 * MS);
     expect(replay(1)).toEqual([...range(0, 1000 * MS), ...new Array(500 * MS).fill(0)]);
   });
 

@@ -26,10 +26,10 @@ export const room: MutantTable = {
     {
       name: 'a refused piece ends the pump: the voice is dead',
       file: 'room-speaker.ts',
-      find: `      this.#counters.refused++;
+      find: `      this.#refused(error);
     }
     this.#inFlightSinceMs = null;`,
-      replace: `      this.#counters.refused++;
+      replace: `      this.#refused(error);
       return;
     }
     this.#inFlightSinceMs = null;`,

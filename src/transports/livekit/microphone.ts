@@ -2,9 +2,10 @@
 import { type AudioFrame, INPUT_FORMAT } from '../../audio/frame.ts';
 import { Port } from '../../audio/port.ts';
 import { nextLoopTurn } from '../../clock.ts';
+import { AgentError } from '../../errors.ts';
 import type { Rtc, RtcTrack } from './rtc.ts';
 
-/** After a stall of the process older audio than this is dropped; the rest comes in one burst, counted in samples. */
+/** After a stall of the process older audio than this is dropped and told; the rest comes in one burst. */
 const CAPACITY_MS = 2_000;
 const FRAME_MS = 20;
 
@@ -24,12 +25,18 @@ export function readMicrophone({ rtc, track, onFrame, onError }: MicrophoneOptio
   const port = new Port({ capacityMs: CAPACITY_MS, drop: 'oldest' });
   let isOpen = true;
   let isDraining = false;
+  let toldDropped = 0;
 
   const drain = async () => {
     isDraining = true;
     // All frames of a burst are read before this turn comes, so that the oldest can be dropped.
     await nextLoopTurn();
     isDraining = false;
+    if (port.dropped > toldDropped) {
+      const lostMs = (port.dropped - toldDropped) * FRAME_MS;
+      toldDropped = port.dropped;
+      onError(new AgentError('ERR_TRANSPORT', `the process stalled: the oldest ${lostMs} ms of the user were dropped`));
+    }
     for (let frame = port.read(); frame !== undefined && isOpen; frame = port.read()) onFrame(frame);
   };
 

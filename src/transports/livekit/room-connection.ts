@@ -91,6 +91,7 @@ export class RoomConnection implements TransportConnection {
             clock,
             isMuted: () => !switches.audioOutput,
             onStuck: () => this.#giveUp('the room takes no audio any more'),
+            onRefused: (error) => onProblem('voice', error),
           });
     this.#ear =
       open.audio?.input === false

@@ -32,6 +32,8 @@ export interface RoomSpeakerOptions {
   isMuted?(): boolean;
   /** Told once, when the native side does not take a piece any more: nothing will be heard through this source again. */
   onStuck?(): void;
+  /** Told once, of the first piece or flush that the native side refused. What was refused passes unheard. */
+  onRefused?(error: unknown): void;
 }
 
 interface Piece {
@@ -49,12 +51,13 @@ export class RoomSpeaker implements AudioSink {
   readonly #source: RtcSource;
   readonly #clock: RoomSpeakerOptions['clock'];
   readonly #queue = new SampleQueue();
-  readonly #counters = { pieces: 0, refused: 0, padded: 0 };
   #pieces: Piece[] = [];
   #playedBefore = 0;
   #endMs = Number.NEGATIVE_INFINITY;
   #ended = false;
   readonly #onStuck: (() => void) | undefined;
+  readonly #onRefused: ((error: unknown) => void) | undefined;
+  #hasRefused = false;
   readonly #isMuted: () => boolean;
   /** When the piece in flight was handed over. */
   #inFlightSinceMs: number | null = null;
@@ -64,9 +67,10 @@ export class RoomSpeaker implements AudioSink {
   #isClosed = false;
   #timer: unknown;
 
-  constructor({ rtc, source, clock, sampleRateHz, isMuted = () => false, onStuck }: RoomSpeakerOptions) {
+  constructor({ rtc, source, clock, sampleRateHz, isMuted = () => false, onStuck, onRefused }: RoomSpeakerOptions) {
     this.#isMuted = isMuted;
     this.#onStuck = onStuck;
+    this.#onRefused = onRefused;
     this.#rtc = rtc;
     this.#source = source;
     this.#clock = clock;
@@ -75,11 +79,6 @@ export class RoomSpeaker implements AudioSink {
 
   get isSuspended(): boolean {
     return this.#heldSinceMs !== null && this.#clock.now() - this.#heldSinceMs < LONGEST_HOLD_MS;
-  }
-
-  /** Pieces given to the room, pieces it refused, samples of silence added. */
-  get counters(): { readonly pieces: number; readonly refused: number; readonly padded: number } {
-    return { ...this.#counters };
   }
 
   write({ samples }: AudioFrame): void {
@@ -120,8 +119,8 @@ export class RoomSpeaker implements AudioSink {
     if (this.#isClosed) return; // the source may be gone, and clearing a closed one throws
     try {
       this.#source.clearQueue();
-    } catch {
-      this.#counters.refused++;
+    } catch (error) {
+      this.#refused(error);
     }
   }
 
@@ -176,14 +175,12 @@ export class RoomSpeaker implements AudioSink {
     const startMs = Math.max(this.#clock.now(), this.#endMs);
     this.#endMs = startMs + (count * 1000) / this.sampleRateHz;
     this.#pieces.push({ startMs, endMs: this.#endMs, samples });
-    this.#counters.pieces++;
-    this.#counters.padded += count - samples;
     this.#inFlightSinceMs = this.#clock.now();
     try {
       await this.#source.captureFrame(new this.#rtc.AudioFrame(pcm, this.sampleRateHz, 1, count));
-    } catch {
+    } catch (error) {
       // Lost, but it passes in real time like one that was played: the reply goes on with the next piece.
-      this.#counters.refused++;
+      this.#refused(error);
     }
     this.#inFlightSinceMs = null;
     this.#pump();
@@ -194,6 +191,12 @@ export class RoomSpeaker implements AudioSink {
     if (this.#isStuck || this.#clock.now() - sinceMs < STUCK_MS) return;
     this.#isStuck = true;
     this.#onStuck?.();
+  }
+
+  #refused(error: unknown): void {
+    if (this.#hasRefused) return;
+    this.#hasRefused = true;
+    this.#onRefused?.(error);
   }
 
   #arm(delayMs: number): void {

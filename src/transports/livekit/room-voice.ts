@@ -14,6 +14,8 @@ export interface RoomVoiceOptions {
   isMuted(): boolean;
   /** Nothing will be heard through this voice again. */
   onStuck(): void;
+  /** Of the first piece that the native side refused. */
+  onRefused(error: unknown): void;
 }
 
 export class RoomVoice {
@@ -25,7 +27,7 @@ export class RoomVoice {
   #publication: RtcPublication | null = null;
   #isOver = false;
 
-  constructor({ rtc, room, clock, isMuted, onStuck }: RoomVoiceOptions) {
+  constructor({ rtc, room, clock, isMuted, onStuck, onRefused }: RoomVoiceOptions) {
     this.#rtc = rtc;
     this.#room = room;
     this.#source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
@@ -37,6 +39,7 @@ export class RoomVoice {
       sampleRateHz: SPEAKER_RATE_HZ,
       isMuted,
       onStuck,
+      onRefused,
     });
   }
 

@@ -365,6 +365,15 @@ describe('the end', () => {
     expect((await open()).isOpen).toBe(true);
   });
 
+  test('is not the refusal of a piece of the voice, which is told once', async () => {
+    const { clock, world, open, problems, events } = start();
+    const { sink } = await open();
+    world.source.refuses = 2;
+    sink?.write({ samples: new Int16Array(7_200), sampleRateHz: 24_000, channels: 1 });
+    await clock.advance(300);
+    expect([problems, events]).toEqual([['livekit voice'], []]);
+  });
+
   test('while the library reconnects nothing is handed over; afterwards the rest is', async () => {
     const { clock, world, open } = start();
     const { sink } = await open();

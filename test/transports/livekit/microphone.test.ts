@@ -40,12 +40,16 @@ test('frames are copied: the library may use its memory again', async () => {
   expect(frames[0]?.samples.byteOffset).toBe(0);
 });
 
-test('after a stall the newest two seconds are handed over, in order', async () => {
-  const { frames, push } = start();
+test('after a stall the newest two seconds are handed over, in order, and what was dropped is told', async () => {
+  const { frames, errors, push } = start();
   for (let i = 1; i <= 150; i++) push(i);
   await settled();
   expect(frames).toHaveLength(100);
   expect(frames.map(({ samples }) => samples[0])).toEqual(Array.from({ length: 100 }, (_, i) => i + 51));
+  expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining('1000 ms') })]);
+  push(151);
+  await settled();
+  expect([frames.length, errors.length]).toEqual([101, 1]);
 });
 
 test('stopping cancels the stream, and nothing is handed over afterwards', async () => {

@@ -1,5 +1,7 @@
-import { expect, inject, test } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import { startCommand } from '../../src/cli/start-command.ts';
+import { RemoteUser } from './remote-user.ts';
+import { tokenFor } from './tokens.ts';
 
 const WORKER = new URL('../cli/fixtures/idle-worker.ts', import.meta.url).pathname;
 
@@ -36,4 +38,15 @@ test.each<[string, Readonly<Record<string, string>>, number, RegExp]>([
   expect(out.split('\n').filter((each) => each !== '' && !each.startsWith('{'))).toEqual([expect.stringMatching(line)]);
   expect(out).not.toMatch(/^\s+at /m);
   for (const secret of [apiSecret, env.LIVEKIT_API_SECRET, 'eyJ']) expect(out).not.toContain(secret);
+});
+
+test('a user of a test who does not enter the room fails the test, whether it waits for that or not', async () => {
+  const access = inject('livekit');
+  const wrong = { ...access, apiSecret: 'a-wrong-secret-of-more-than-32-characters' };
+  const token = await tokenFor(wrong, { identity: 'user', room: 'closed' });
+  const user = new RemoteUser();
+  await expect(user.join(access.url, token)).rejects.toThrow('the user did not join');
+  user.send({ type: 'join', url: access.url, token });
+  await vi.waitFor(() => expect(user.reports.map(({ type }) => type)).toEqual(['ready', 'failed', 'failed']), 10_000);
+  await expect(user.end()).rejects.toThrow('commands of the user failed');
 });

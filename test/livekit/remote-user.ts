@@ -7,26 +7,28 @@ export class RemoteUser {
   readonly reports: UserReport[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  /** Commands that failed and that no wait of the test was for. */
+  readonly #failures = new Set<UserReport>();
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('./user-process.ts', import.meta.url)), {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...process.env, NODE_ENV: 'production' },
     });
-    this.#child.on('message', (report) => {
-      this.reports.push(report as UserReport); // sent by user-process.ts only
-      for (const look of [...this.#waiting]) look();
-    });
+    this.#child.on('message', (report) => this.#hear(report as UserReport)); // sent by user-process.ts only
   }
 
   send(command: UserCommand): void {
     this.#child.send(command);
   }
 
+  /** Rejects when the room is not entered: what such a user does not hear would prove nothing. */
   async join(url: string, token: string): Promise<void> {
     await this.until(({ type }) => type === 'ready');
+    const from = this.reports.length;
     this.send({ type: 'join', url, token });
-    await this.until(({ type }) => type === 'joined' || type === 'failed');
+    const answer = await this.until(({ type }) => type === 'joined' || type === 'failed', { from, what: 'joined' });
+    if (answer.type === 'failed') throw new Error(`the user did not join: ${answer.message}`);
   }
 
   /** The first report that fits, from index `from` on; what came before counts. */
@@ -48,6 +50,7 @@ export class RemoteUser {
         if (found === undefined) return;
         clearTimeout(timer);
         this.#waiting.delete(look);
+        this.#failures.delete(found);
         resolve(found);
       };
       const timer = setTimeout(() => {
@@ -74,7 +77,19 @@ export class RemoteUser {
     this.#child.kill('SIGKILL');
   }
 
+  /** The process is gone after this. Rejects when a command failed and nobody waited for that. */
   async end(): Promise<void> {
+    await this.#exit();
+    if (this.#failures.size > 0) throw new Error(`commands of the user failed: ${JSON.stringify([...this.#failures])}`);
+  }
+
+  #hear(report: UserReport): void {
+    this.reports.push(report);
+    if (report.type === 'failed') this.#failures.add(report);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  async #exit(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.killed) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);

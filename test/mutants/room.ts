@@ -146,6 +146,18 @@ export const room: MutantTable = {
       replace: 'this.sink',
     },
     {
+      name: 'a session that ends takes the microphone from another that hears it',
+      file: 'subscriptions.ts',
+      find: 'if (audience.listeners.size > 0 || audience.isLetGo) return;',
+      replace: 'if (audience.isLetGo) return;',
+    },
+    {
+      name: 'a track that is still ending is taken for one that is there: nobody is heard',
+      file: 'subscriptions.ts',
+      find: 'if (publication.track !== undefined && !audience.isLetGo) return;',
+      replace: 'if (publication.track !== undefined) return;',
+    },
+    {
       name: 'participants who were there before are not seen',
       file: 'room-connection.ts',
       find: `    this.#isOpen = true;

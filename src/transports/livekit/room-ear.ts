@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { readMicrophone } from './microphone.ts';
 import { PreConnectAudio } from './pre-connect-audio.ts';
 import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcTrack } from './rtc.ts';
+import { subscribe, unsubscribe } from './subscriptions.ts';
 
 /** `TF_PRECONNECT_BUFFER` of the protocol; the library does not export its names. */
 const HAS_RECORDED = 6;
@@ -46,13 +47,13 @@ export class RoomEar {
   /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */
   subscribe(publication: RtcPublication): void {
     if (!isMicrophone(this.#options.rtc, publication)) return;
+    subscribe(publication, this);
     if (publication.track !== undefined) this.hear(publication.track, publication);
-    else publication.setSubscribed?.(true);
   }
 
   unsubscribe(user: RtcParticipant): void {
     for (const publication of user.trackPublications.values())
-      if (isMicrophone(this.#options.rtc, publication)) publication.setSubscribed?.(false);
+      if (isMicrophone(this.#options.rtc, publication)) unsubscribe(publication, this);
   }
 
   hear(track: RtcTrack, publication: RtcPublication): void {

@@ -117,7 +117,7 @@ export class FakeStream<Frame = RtcFrame> {
 export class FakeParticipant implements RtcParticipant {
   readonly trackPublications = new Map<
     string,
-    RtcPublication & { subscribed: boolean; muted: boolean; track: RtcTrack | undefined }
+    RtcPublication & { subscribed: boolean; ends: number; muted: boolean; track: RtcTrack | undefined }
   >();
   readonly identity: string;
   readonly kind: number;
@@ -135,10 +135,13 @@ export class FakeParticipant implements RtcParticipant {
       sid,
       source,
       subscribed: false,
+      /** How often the subscription was ended. */
+      ends: 0,
       muted: false,
       track: undefined as RtcTrack | undefined,
       setSubscribed(subscribed: boolean) {
         publication.subscribed = subscribed;
+        if (!subscribed) publication.ends++;
       },
     };
     this.trackPublications.set(sid, publication);

@@ -31,7 +31,7 @@ function start() {
     onProblem: (where) => problems.push(where),
     onLeft: (reason, seats) => left.push([reason, seats]),
   });
-  const seat = (guest: string | null) => {
+  const seat = (guest: string | null, identity = guest ?? undefined, audio = { input: true, output: true }) => {
     const frames: AudioFrame[] = [];
     const events: TransportEvent[] = [];
     const controller = new AbortController();
@@ -40,7 +40,7 @@ function start() {
       token: 'jwt',
       load: async () => world.rtc,
       room: (rtc) => shared.seatFor(rtc, guest),
-      ...(guest !== null && { identity: guest }),
+      ...(identity !== undefined && { identity }),
       onProblem: ({ where }) => problems.push(where),
     });
     const open = () =>
@@ -49,6 +49,7 @@ function start() {
         clock,
         ids: seededIds(),
         signal: controller.signal,
+        audio,
         onFrame: (frame) => frames.push(frame),
         onEvent: (event) => events.push(event),
       });
@@ -194,6 +195,25 @@ describe('a seat with a guest', () => {
     const { seats, tracks } = await annAndBob();
     await seats.ann.transport.close();
     expect([tracks.ann.subscribed, tracks.bob.subscribed]).toEqual([false, true]);
+  });
+
+  test('leaves it to the other sessions that hear it', async () => {
+    const { world, seats, tracks, seat, ann, clock } = await annAndBob();
+    const [second, mute] = [seat(null, 'ann'), seat(null, 'ann', { input: false, output: true })];
+    await Promise.all([second.open(), mute.open()]);
+    world.room.emit('trackSubscribed', fakeTrack('TR_ann'), tracks.ann, ann);
+    // Who says something and listens to nobody has nothing to end.
+    await mute.transport.close();
+    await seats.ann.transport.close();
+    expect(tracks.ann.ends).toBe(0);
+    expect(world.streams.map(({ stream }) => stream.isCancelled)).toEqual([true, false]);
+    second.transport.linkTo('bob');
+    await clock.settle({ turns: 1 });
+    expect([tracks.ann.ends, tracks.bob.ends]).toEqual([1, 0]);
+    // Another session hears bob as well.
+    second.transport.linkTo('ann');
+    await clock.settle({ turns: 1 });
+    expect([tracks.ann.subscribed, tracks.bob.ends]).toEqual([true, 0]);
   });
 
   test('ends with its guest, and only with that one', async () => {
@@ -391,6 +411,7 @@ describe('linking to another participant', () => {
     world.room.emit('trackSubscribed', fakeTrack('TR_ann'), tracks.ann, ann);
     transport.linkTo('bob');
     expect(connection.user?.identity).toBe('bob');
+    await clock.settle({ turns: 1 });
     expect([tracks.ann.subscribed, tracks.bob.subscribed]).toEqual([false, true]);
     world.streams[0]?.stream.push(frame(1));
     await clock.settle({ turns: 4 });
@@ -404,6 +425,34 @@ describe('linking to another participant', () => {
     // Null keeps who is linked, and takes the first one after that.
     transport.linkTo(null);
     expect(connection.user?.identity).toBe('eve');
+  });
+
+  test('and back at once ends nothing: the server would not begin it again', async () => {
+    const { world, seat, clock } = start();
+    const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
+    const tracks = { ann: microphoneOf(ann), bob: microphoneOf(bob) };
+    world.present.push(ann, bob);
+    const { transport, open } = seat(null);
+    await open();
+    transport.linkTo('bob');
+    transport.linkTo('ann');
+    await clock.settle({ turns: 1 });
+    expect([tracks.ann.subscribed, tracks.bob.subscribed]).toEqual([true, false]);
+    expect(tracks.ann.ends).toBe(0);
+  });
+
+  test('back while the track is still ending asks for it again', async () => {
+    const { world, seat, clock } = start();
+    const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
+    const track = microphoneOf(ann);
+    world.present.push(ann, bob);
+    const { transport, open } = seat(null);
+    await open();
+    track.track = fakeTrack('TR_ann');
+    transport.linkTo('bob');
+    await clock.settle({ turns: 1 });
+    transport.linkTo('ann');
+    expect([track.ends, track.subscribed]).toEqual([1, true]);
   });
 
   test('holds in the next stay as well', async () => {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { exampleFiles, ROOT, readText } from './snippets.ts';
+import { eventually, MAIN, useEndpoint } from './worker/real-endpoint.ts';
 
 /** Stands in for an installed package: its name leads to the sources. */
 const HOOK = `import { registerHooks } from 'node:module';
@@ -12,10 +13,15 @@ registerHooks({ resolve: (name, context, next) => {
   return next(name, context);
 } });`;
 
+const WITH_HOOK = ['--import', `data:text/javascript,${encodeURIComponent(HOOK)}`];
+
+/** Those that need a server. */
+const workerFiles = exampleFiles().filter((file) => file.startsWith('examples/livekit/'));
+
 /** Runs an example with an empty model cache and a registry that does not exist: it must need neither. */
 function run(file: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(HOOK)}`, file], {
+    const child = spawn(process.execPath, [...WITH_HOOK, file], {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH,
@@ -48,7 +54,8 @@ const PRINTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 test('every example has an expectation', () => {
-  expect(exampleFiles().map((file) => file.replace(/^examples\/|\.ts$/g, ''))).toEqual(Object.keys(PRINTS).sort());
+  const files = exampleFiles().filter((file) => !workerFiles.includes(file));
+  expect(files.map((file) => file.replace(/^examples\/|\.ts$/g, ''))).toEqual(Object.keys(PRINTS).sort());
 });
 
 test.concurrent.each(Object.entries(PRINTS))(
@@ -61,6 +68,37 @@ test.concurrent.each(Object.entries(PRINTS))(
   },
   60_000,
 );
+
+describe('workers', () => {
+  const server = useEndpoint();
+
+  test.each(workerFiles)(
+    '%s is started by `livekitex-agent start`, registers, and drains on SIGTERM',
+    async (file) => {
+      const env = { ...process.env, ...server.env };
+      const argv = [...WITH_HOOK, MAIN, 'start', file, '--health-port', '0'];
+      const child = spawn(process.execPath, argv, { cwd: ROOT, env, stdio: 'ignore' });
+      try {
+        const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
+        await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
+        child.kill('SIGTERM');
+        expect(await exited).toBe(0);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+    60_000,
+  );
+
+  test.each(workerFiles)('the first line of %s is the command that starts it', (file) => {
+    expect(readText(file).split('\n')[0]).toContain(`: livekitex-agent start ${file} (`);
+  });
+
+  test('the README starts the one that needs nothing else', () => {
+    expect(workerFiles).toContain('examples/livekit/worker.ts');
+    expect(readText('README.md')).toContain('livekitex-agent start examples/livekit/worker.ts');
+  });
+});
 
 test('the first lines of the README are the example', () => {
   const code = readText('examples/ten-lines.ts')

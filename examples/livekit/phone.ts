@@ -1,0 +1,54 @@
+// A telephone menu in LiveKit rooms: livekitex-agent start examples/livekit/phone.ts (LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET).
+//
+// Calls come in by a dispatch rule of livekit-sip that names the agent `phone-menu`. A dispatch with a telephone number
+// as its metadata makes it call that number, by the trunk SIP_TRUNK_ID:
+//
+//   lk dispatch create --new-room --agent-name phone-menu --metadata +49301234567
+//
+// Whoever presses 0 is handed over to OPERATOR_NUMBER.
+import { Agent, AgentError, type AgentSession, tool } from 'livekitex-agent';
+import { defineWorker, type JobContext } from 'livekitex-agent/worker';
+
+const { SIP_TRUNK_ID = '', OPERATOR_NUMBER = '' } = process.env;
+
+const time = tool({
+  name: 'get_time',
+  description: 'What time it is',
+  execute: () => `It is ${new Date().toLocaleTimeString('en-GB', { timeStyle: 'short' })}.`,
+});
+
+export default defineWorker({
+  agentName: 'phone-menu',
+  entry: async (job) => {
+    await job.joinRoom();
+    let caller = 'caller';
+    try {
+      if (job.metadata === '') caller = (await job.waitForParticipant()).identity;
+      else await job.createSipParticipant({ identity: caller, trunkId: SIP_TRUNK_ID, to: job.metadata });
+      // While it rings, since an incoming call is picked up when the agent has a track in the room.
+      const session = await job.startSession({
+        agent: new Agent({ instructions: 'You answer the telephone. Be brief.', tools: [time] }),
+        participant: caller,
+      });
+      // What is said before somebody has answered is heard by nobody.
+      await job.waitForAnswer(caller);
+      menu(job, session, caller);
+    } catch (error) {
+      // Declined, busy, not answered: an end like others. A job that fails would be done again.
+      if (!(error instanceof AgentError && error.code === 'ERR_SIP_CALL')) throw error;
+      job.shutdown(error.message);
+    }
+  },
+});
+
+function menu(job: JobContext, session: AgentSession, caller: string): void {
+  session.say('You are talking to a machine. Ask me for the time, press 0 for a person, or 9 to end the call.');
+  // Keys do not disturb the conversation. The job lasts as long as its session, which ends when the caller hangs up.
+  job.onDtmf(async ({ digit }) => {
+    job.log.info({ digit }, 'key');
+    if (digit === '9') await job.hangUp('the caller pressed 9');
+    else if (digit !== '0') session.say('Press 0 for a person, or 9 to end the call.');
+    else if (OPERATOR_NUMBER === '') session.say('I am sorry, nobody is here.');
+    else await job.transferSipParticipant(caller, `tel:${OPERATOR_NUMBER}`);
+  });
+}

@@ -1,8 +1,10 @@
 // From the microphone to the detectors: one time base in samples, pre-roll, and every open utterance on tape until its
 // final is in the ledger. Survives the crash of every part around it; an older epoch is not listened to.
 import type { Clock } from '../clock.ts';
+import { DetectorBacklog } from './detector-backlog.ts';
 import { type AudioFrame, INPUT_FORMAT } from './frame.ts';
 import { FrameConverter } from './frame-converter.ts';
+import { ReceivedMeter } from './received-meter.ts';
 import type { VadEdge } from './segmenter.ts';
 import { Tape } from './tape.ts';
 
@@ -45,7 +47,6 @@ export interface InputLinkOptions {
 /** A source that sends nothing for this long, in mid-speech, is taken to be silent. */
 const GAP_MS = 300;
 const GAP_FILL_MS = 100;
-const RECEIVED_EVERY_MS = 500;
 const RATE = INPUT_FORMAT.sampleRateHz;
 /** Voice that goes on this long after the host ended the utterance is something new; detectors need less to hear silence. */
 const LIMBO_SAMPLES = RATE;
@@ -55,20 +56,8 @@ const LIMBO = -1;
 const COMMIT_AGAIN_SAMPLES = 0.3 * RATE;
 /** What the tape adds before the start of an utterance; not wanted behind words that are already known. */
 const LEAD_IN_SAMPLES = 0.2 * RATE;
-
-/** Longer frames are cut: the edges in them are acted on between two pieces. */
-const PIECE_SAMPLES = 0.1 * RATE;
 /** A detector that is behind by more is waited for: with the onset of a voice and its lead-in this is what the pre-roll holds. */
 const LONGEST_LAG_SAMPLES = 0.2 * RATE;
-const LOOK_AGAIN_MS = 10;
-/** What may wait, 1 MB; more than that is written all the same, and may be clipped. */
-const LONGEST_BACKLOG_SAMPLES = 30 * RATE;
-
-interface Waiting {
-  readonly samples: Int16Array;
-  /** When its last sample was spoken. */
-  readonly endsAtMs: number;
-}
 
 interface TapedUtterance {
   readonly id: number;
@@ -82,6 +71,8 @@ export class InputLink {
   readonly #longestSamples: number;
   readonly #sustainedSamples: number;
   readonly #tape = new Tape();
+  readonly #backlog: DetectorBacklog;
+  readonly #received: ReceivedMeter;
   #converter = new FrameConverter();
   #sourceEpoch = 0;
   #vadEpoch = 0;
@@ -101,14 +92,8 @@ export class InputLink {
   #isSustained = false;
   /** It was cut by the host: the utterance that goes on is sustained when it has reached this sample. */
   #sustainedAtSample: number | null = null;
-  /** Audio that the detector is not ready for: it came in a burst, or the detector is still being loaded. */
-  #backlog: Waiting[] = [];
-  #backlogSamples = 0;
-  #backlogTimer: unknown;
   #gapTimer: unknown;
   #lastFrameAtMs = 0;
-  #receivedBytes = 0;
-  #receivedSinceMs = 0;
   #isClosed = false;
   #isFinished = false;
 
@@ -117,6 +102,12 @@ export class InputLink {
     this.#events = options.events;
     this.#longestSamples = ((options.longestUtteranceMs ?? 60_000) * RATE) / 1000;
     this.#sustainedSamples = ((options.sustainedAfterMs ?? 500) * RATE) / 1000;
+    this.#received = new ReceivedMeter(options.clock, (bytes, ms) => this.#events.received(bytes, ms));
+    this.#backlog = new DetectorBacklog({
+      clock: options.clock,
+      isBehind: () => (this.#vad?.pendingSamples?.() ?? 0) > LONGEST_LAG_SAMPLES,
+      write: (samples, endsAtMs) => this.#write({ samples, ...INPUT_FORMAT }, endsAtMs),
+    });
   }
 
   /** Any rate, mono or stereo. A bad frame is refused and told; it never throws. */
@@ -132,9 +123,9 @@ export class InputLink {
         this.#events.refused(error);
         return;
       }
-      this.#count(frame);
+      this.#received.count(frame);
       this.#lastFrameAtMs = this.#clock.now();
-      this.#take(converted, this.#lastFrameAtMs);
+      this.#backlog.take(converted.samples, this.#lastFrameAtMs);
     };
   }
 
@@ -208,7 +199,7 @@ export class InputLink {
   }
 
   #endNow(): void {
-    this.#drain(0); // what waits was said before
+    this.#backlog.drainAll(); // what waits was said before
     this.#leaveLimbo();
     if (this.#open() === undefined) return;
     this.#end(this.#nowOfTape());
@@ -234,43 +225,13 @@ export class InputLink {
   close(): void {
     this.#isClosed = true;
     this.#clock.clearTimeout(this.#gapTimer);
-    this.#clock.clearTimeout(this.#backlogTimer);
     this.#gapTimer = undefined;
-    this.#backlog = [];
+    this.#backlog.close();
     this.#vad = null;
     this.#stt = null;
     for (const { id } of this.#utterances) this.#tape.release(id);
     this.#dropLimbo();
     this.#utterances = [];
-  }
-
-  #take({ samples }: AudioFrame, nowMs: number): void {
-    for (let from = 0; from < samples.length; from += PIECE_SAMPLES) {
-      const piece = samples.length <= PIECE_SAMPLES ? samples : samples.subarray(from, from + PIECE_SAMPLES);
-      const rest = samples.length - from - piece.length;
-      this.#backlog.push({ samples: piece, endsAtMs: nowMs - (rest * 1000) / RATE });
-      this.#backlogSamples += piece.length;
-    }
-    this.#drain();
-  }
-
-  /** In order, as far as the detector follows; `keep` is how much may stay behind. */
-  #drain(keep = LONGEST_BACKLOG_SAMPLES): void {
-    for (let next = this.#backlog[0]; next !== undefined; next = this.#backlog[0]) {
-      if (this.#isDetectorBehind() && this.#backlogSamples <= keep) break;
-      this.#backlog.shift();
-      this.#backlogSamples -= next.samples.length;
-      this.#write({ samples: next.samples, ...INPUT_FORMAT }, next.endsAtMs);
-    }
-    if (this.#backlog.length === 0 || this.#backlogTimer !== undefined) return;
-    this.#backlogTimer = this.#clock.setTimeout(() => {
-      this.#backlogTimer = undefined;
-      if (!this.#isClosed) this.#drain();
-    }, LOOK_AGAIN_MS);
-  }
-
-  #isDetectorBehind(): boolean {
-    return (this.#vad?.pendingSamples?.() ?? 0) > LONGEST_LAG_SAMPLES;
   }
 
   #write(frame: AudioFrame, endsAtMs: number): void {
@@ -304,7 +265,7 @@ export class InputLink {
     this.#gapTimer = undefined;
     if (this.#isClosed || !this.#isVoiceOn()) return;
     const missingMs = this.#clock.now() - this.#nowOfTape();
-    const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS && this.#backlog.length === 0;
+    const isSilent = this.#clock.now() - this.#lastFrameAtMs >= GAP_MS && this.#backlog.isEmpty;
     if (isSilent && missingMs >= 1) {
       const samples = new Int16Array(Math.floor((missingMs * RATE) / 1000));
       this.#write({ samples, ...INPUT_FORMAT }, this.#clock.now());
@@ -436,15 +397,5 @@ export class InputLink {
 
   #nowOfTape(): number {
     return this.#originMs === null ? this.#clock.now() : this.#originMs + (this.#tape.position * 1000) / RATE;
-  }
-
-  #count(frame: AudioFrame): void {
-    const now = this.#clock.now();
-    if (this.#receivedBytes === 0) this.#receivedSinceMs = now;
-    this.#receivedBytes += frame.samples.byteLength;
-    const durationMs = now - this.#receivedSinceMs;
-    if (durationMs < RECEIVED_EVERY_MS) return;
-    this.#events.received(this.#receivedBytes, durationMs);
-    this.#receivedBytes = 0;
   }
 }

@@ -28,7 +28,7 @@ export type WorkerEvent =
   | { readonly type: 'worker.freed' }
   /** Take no more jobs, end when the last one has ended. `jobs`: how many there are. */
   | { readonly type: 'worker.drain'; readonly jobs: number }
-  /** End the running jobs too. */
+  /** End the running jobs too. Once is enough. */
   | { readonly type: 'worker.force' }
   | { readonly type: 'worker.emptied' }
   /** From the supervisor above: end by yourself. */
@@ -145,16 +145,18 @@ export const workerMachine = setup({
       },
       on: {
         'worker.emptied': 'stopped',
-        'worker.drain': {
-          guard: { type: 'isEmpty', params: ({ event }) => ({ jobs: event.jobs }) },
-          target: 'stopped',
-        },
+        // To be told again changes nothing, also when a stop is followed by the supervisor's own wish.
+        'worker.drain': [
+          { guard: { type: 'isEmpty', params: ({ event }) => ({ jobs: event.jobs }) }, target: 'stopped' },
+          {},
+        ],
       },
       states: {
         waiting: { after: { drain: 'forcing' }, on: { 'worker.force': 'forcing' } },
         forcing: {
           entry: { type: 'endJobs', params: ({ context: { registrationId } }) => ({ registrationId }) },
-          on: { 'worker.force': '#worker.stopped' },
+          // The jobs are ending already, with their callbacks.
+          on: { 'worker.force': {} },
           after: { force: '#worker.stopped' },
         },
       },

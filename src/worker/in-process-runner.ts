@@ -1,5 +1,5 @@
 // Runs jobs in the process of the worker: one runtime for all of them, no isolation from native crashes.
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, withinMs } from '../clock.ts';
 import { AgentError, toAgentError } from '../errors.ts';
 import type { Ids } from '../ids.ts';
 import { createRuntime, type Runtime } from '../runtime/create-runtime.ts';
@@ -21,6 +21,7 @@ export class InProcessRunner implements JobRunner {
   readonly #options: InProcessRunnerOptions;
   readonly #runs = new Map<EntryRun, AssignedJob>();
   readonly #processData = new Map<string, unknown>();
+  readonly #closed = Promise.withResolvers<'closed'>();
   #runtime: Runtime | null = null;
 
   constructor(options: InProcessRunnerOptions) {
@@ -43,22 +44,22 @@ export class InProcessRunner implements JobRunner {
     void this.runtime;
     const { prewarm, prewarmTimeoutMs } = definition;
     if (prewarm === undefined) return;
-    const deadline = new AbortController();
-    const late = sleep(clock, prewarmTimeoutMs, deadline.signal).then(() => {
-      if (deadline.signal.aborted) return;
+    const prewarmed = (async () => {
+      await prewarm(this.#processData);
+      return 'prewarmed' as const;
+    })();
+    let end: 'prewarmed' | 'closed' | undefined;
+    try {
+      end = await withinMs(Promise.race([prewarmed, this.#closed.promise]), prewarmTimeoutMs, clock);
+    } catch (error) {
+      throw toAgentError(error, 'ERR_WORKER', 'prewarm failed');
+    }
+    if (end === undefined)
       throw new AgentError('ERR_TIMEOUT', 'prewarm did not end in time', {
         field: 'prewarmTimeoutMs',
         rule: `${prewarmTimeoutMs} ms`,
         fix: 'Raise `prewarmTimeoutMs`, or prewarm less',
       });
-    });
-    try {
-      await Promise.race([(async () => prewarm(this.#processData))(), late]);
-    } catch (error) {
-      throw toAgentError(error, 'ERR_WORKER', 'prewarm failed');
-    } finally {
-      deadline.abort();
-    }
   }
 
   /** The table of jobs is the only limit here. */
@@ -111,6 +112,7 @@ export class InProcessRunner implements JobRunner {
   }
 
   async close(): Promise<void> {
+    this.#closed.resolve('closed');
     await this.#runtime?.close('worker closed');
   }
 }

@@ -126,6 +126,8 @@ export class WorkerManager {
   #failure: ConnectionFailure | null = null;
   #opening: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
+  /** Resolves when the worker is told to end: what it still opens is not waited for. */
+  readonly #asked = Promise.withResolvers<void>();
   #resolveStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
 
@@ -189,7 +191,7 @@ export class WorkerManager {
     return this.#stop(() => this.#scope.drain());
   }
 
-  /** Ends the running jobs, with their shutdown callbacks, then leaves the server. */
+  /** Ends the running jobs, with their shutdown callbacks, then leaves the server. Idempotent. */
   stop(): Promise<void> {
     return this.#stop(() => this.#scope.force());
   }
@@ -262,13 +264,14 @@ export class WorkerManager {
       if (this.#stopping === null) this.#failure ??= gaveUp(reason);
       this.#resolveStopped();
     });
-    await Promise.race([this.runner.open(), this.stopped()]);
+    await Promise.race([this.runner.open(), this.stopped(), this.#asked.promise]);
     if (this.#stopping !== null) return;
     for (const spec of this.#tree.entrance) startChildNow(root, spec);
   }
 
   #stop(begin: () => void): Promise<void> {
     begin();
+    this.#asked.resolve();
     this.#stopping ??= (async () => {
       await this.#opening?.catch(() => {});
       if (this.#root !== null) await shutdown(this.#root);

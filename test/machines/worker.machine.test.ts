@@ -127,9 +127,27 @@ const rows: readonly { rule: string; steps: readonly (WorkerEvent | number)[]; s
     effects: ['status', 'status', 'endJobs'],
   },
   {
-    rule: 'a second force does not wait',
-    steps: [...up, drain(1), force, force],
+    rule: 'to be forced again changes nothing: the jobs are ending',
+    steps: [...up, drain(1), force, 11_999, force],
+    state: { draining: 'forcing' },
+    effects: ['status', 'status', 'endJobs'],
+  },
+  {
+    rule: 'nor is it more time for them',
+    steps: [...up, drain(1), force, 11_999, force, 1],
     state: 'stopped',
+    effects: ['status', 'status', 'endJobs'],
+  },
+  {
+    rule: 'to be asked again is no more time to drain',
+    steps: [...up, drain(1), 3_599_999, drain(1), 1],
+    state: { draining: 'forcing' },
+    effects: ['status', 'status', 'endJobs'],
+  },
+  {
+    rule: 'what is forced stays forced when it is asked to drain',
+    steps: [...up, force, drain(1)],
+    state: { draining: 'forcing' },
     effects: ['status', 'status', 'endJobs'],
   },
   {

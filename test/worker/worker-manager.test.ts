@@ -1,6 +1,7 @@
 import { JobStatus, JobType, WorkerStatus } from '@livekit/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sleep } from '../../src/clock.ts';
 import { AgentError } from '../../src/errors.ts';
 import type { JobRunner } from '../../src/worker/runner.ts';
 import { startTestWorker } from './test-worker.ts';
@@ -514,6 +515,51 @@ describe('drain', () => {
       { name: 'hangs', outcome: 'timedOut', error: 'did not end in time' },
     ]);
     expect(worker.clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('a stop that is asked for again', () => {
+  test('lets the callbacks of the first go on', async () => {
+    const worker = startTestWorker();
+    await worker.start();
+    await worker.offer('AJ_1');
+    worker.job('AJ_1').context.addShutdownCallback(() => sleep(worker.clock, 3_000), 'saves');
+    const stopped = worker.manager.stop();
+    await worker.clock.advance(1_000);
+    for (let i = 0; i < 3; i++) void worker.manager.stop();
+    void worker.manager.drain();
+    await worker.clock.advance(2_100);
+    await stopped;
+    expect(worker.reports[0]?.callbacks).toEqual([{ name: 'saves', outcome: 'done', error: null }]);
+    expect(statusesOf(worker).at(-1)).toEqual(['AJ_1', 'JS_SUCCESS', '']);
+  });
+
+  test('forces a drain: the first waits, the second ends the calls', async () => {
+    const worker = startTestWorker();
+    await worker.start();
+    await worker.offer('AJ_1');
+    const drained = worker.manager.drain();
+    await worker.clock.advance(1_000);
+    expect(worker.job('AJ_1').context.signal.aborted).toBe(false);
+    void worker.manager.stop();
+    await worker.clock.advance(100);
+    await drained;
+    expect(worker.job('AJ_1').context.signal.aborted).toBe(true);
+  });
+});
+
+describe('a worker that is told to end while it prewarms', () => {
+  test('ends at once, however long that would take', async () => {
+    for (const end of ['drain', 'stop'] as const) {
+      const worker = startTestWorker({ prewarm: () => new Promise(() => {}) });
+      const started = worker.manager.start();
+      await worker.settle();
+      const ended = worker.manager[end]();
+      await worker.settle();
+      await Promise.all([ended, started, worker.manager.stopped()]);
+      expect(worker.network.attempts).toBe(0);
+      expect(worker.clock.pendingTimers).toBe(0);
+    }
   });
 });
 

@@ -124,6 +124,17 @@ describe('the tree of a worker', () => {
     await worker.end();
   });
 
+  test('a worker that is told to end before a host is ready ends at once, and its hosts with it', async () => {
+    const worker = hostedWorker({ readies: false });
+    const started = worker.manager.start();
+    await worker.settle();
+    const drained = worker.manager.drain();
+    await worker.settle();
+    await Promise.all([drained, started]);
+    expect(worker.hosts.map(({ killed }) => killed)).toEqual([true]);
+    expect(worker.clock.pendingTimers).toBe(0);
+  });
+
   test('when the supervisor of the jobs crashes its calls fail, and the worker goes on', async () => {
     const worker = treeWorker();
     await worker.start();

@@ -42,9 +42,9 @@ export const ERRORS = {
   ERR_CHILD_SPEC: { meaning: 'A child specification or supervisor flag breaks a rule.', retryable: false },
   ERR_SUPERVISOR: { meaning: 'A supervisor could not do what was asked.', retryable: false },
   // messages of participants in a room
-  ERR_CONTROL_MESSAGE: { meaning: 'A message of a participant is not what the topic takes.', retryable: false },
+  ERR_CONTROL_MESSAGE: { meaning: "A participant's message does not fit its topic.", retryable: false },
   ERR_CONTROL_FORBIDDEN: { meaning: 'A participant asked for something it may not ask for.', retryable: false },
-  ERR_CONTROL_BUSY: { meaning: 'A participant sent more messages than are taken.', retryable: true },
+  ERR_CONTROL_BUSY: { meaning: 'A participant sent too many messages.', retryable: true },
   ERR_CONTROL_FAILED: { meaning: 'What a participant asked for could not be done.', retryable: true },
   // worker
   ERR_WORKER_AUTH: { meaning: 'The LiveKit server refused the API key or secret of a worker.', retryable: false },

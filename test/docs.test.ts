@@ -3,7 +3,16 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ERRORS } from '../src/errors.ts';
 import { parseSessionOptions } from '../src/runtime/session-options.ts';
-import { exampleFiles, extractSnippets, markdownFiles, ROOT, readText, relativeLinks, typeErrors } from './snippets.ts';
+import {
+  exampleFiles,
+  extractSnippets,
+  markdownFiles,
+  ROOT,
+  readText,
+  relativeLinks,
+  sourceFiles,
+  typeErrors,
+} from './snippets.ts';
 
 describe('papers', () => {
   test('every TypeScript snippet and every example compiles', () => {
@@ -46,6 +55,17 @@ describe('docs/errors.md and the error table', () => {
   test('say for each code what to do', () => {
     expect(rows.filter(({ advice }) => (advice ?? '').length < 10).map(({ code }) => code)).toEqual([]);
   });
+});
+
+test('what an error says to install is what package.json names, with its version', () => {
+  const { optionalDependencies } = JSON.parse(readText('package.json')) as {
+    optionalDependencies: Readonly<Record<string, string>>; // own file
+  };
+  const said = sourceFiles().flatMap((file) =>
+    [...readText(file).matchAll(/`npm install ([^`]+)`/g)].map(([, what = '']) => what),
+  );
+  const pinned = Object.entries(optionalDependencies).map(([name, version]) => `${name}@${version}`);
+  expect(said.sort()).toEqual(pinned.sort());
 });
 
 test('the README names every session option, with its default', () => {

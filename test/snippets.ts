@@ -39,6 +39,10 @@ export function exampleFiles(): string[] {
   return filesUnder('examples', '.ts');
 }
 
+export function sourceFiles(): string[] {
+  return filesUnder('src', '.ts');
+}
+
 export function extractSnippets(file: string, text: string): Extracted {
   const snippets: Snippet[] = [];
   const refused: string[] = [];

@@ -53,6 +53,15 @@ const schema = fields({
   ).optional(),
 });
 
+/** The states in which `agentMachine` allows a call. */
+const ALLOWED = {
+  configure: 'must be created',
+  startSession: 'must be configured, active or inactive',
+  stopSession: 'must be active',
+  restart: 'must be inactive',
+  destroy: 'must not be destroyed',
+} as const;
+
 export class Agent {
   #snapshot = initialTransition(agentMachine)[0];
   #options: OptionsOf<typeof schema> = schema.read({});
@@ -179,15 +188,16 @@ export class Agent {
     this.#step({ type: 'agent.stopSession' }, 'stopSession');
   }
 
-  #step(event: AgentLifeEvent, call: string): void {
+  #step(event: AgentLifeEvent, call: keyof typeof ALLOWED): void {
     if (!this.#snapshot.can(event)) throw this.#refusal(call);
     this.#snapshot = transition(agentMachine, this.#snapshot, event)[0];
   }
 
-  #refusal(call: string): AgentError {
+  #refusal(call: keyof typeof ALLOWED): AgentError {
     const fix = { created: 'Call configure first', destroyed: 'Create a new Agent' }[this.state as string];
     return new AgentError('ERR_AGENT_STATE', `${call} is not allowed while the agent is ${this.state}`, {
       field: 'agent',
+      rule: ALLOWED[call],
       ...(fix !== undefined && { fix }),
     });
   }

@@ -146,7 +146,8 @@ function* awaitReady(engine: Engine, record: ChildRecord, ref: AnyActorRef): Ope
       }
       if (event.type === 'supervisor.timer') {
         killTree(ref);
-        return { error: new AgentError('ERR_TIMEOUT', `${record.spec.id} was not ready in ${startTimeoutMs} ms`) };
+        const detail = { field: 'startTimeoutMs', rule: `${startTimeoutMs} ms` };
+        return { error: new AgentError('ERR_TIMEOUT', `${record.spec.id} was not ready in time`, detail) };
       }
     }
     if (hookError !== undefined) {

@@ -117,7 +117,8 @@ export async function* asyncStream<A, T>(
   const { maxConcurrency = 8, ordered = true, onTimeout = 'exit', onFailure, ...task } = options;
   if (!Number.isInteger(maxConcurrency) || maxConcurrency < 1) {
     const rule = 'must be an integer >= 1';
-    throw new AgentError('ERR_OPTION', 'asyncStream cannot run', { field: 'maxConcurrency', rule });
+    const fix = 'Correct `maxConcurrency`, or leave it out for 8';
+    throw new AgentError('ERR_OPTION', 'asyncStream cannot run', { field: 'maxConcurrency', rule, fix });
   }
   interface Running {
     readonly item: A;
@@ -149,7 +150,8 @@ export async function* asyncStream<A, T>(
       if (!result.ok) {
         onFailure?.(entry.item, result.reason);
         if (result.reason === 'timeout' && onTimeout === 'exit') {
-          throw new AgentError('ERR_TIMEOUT', `a task of the stream took longer than ${task.timeoutMs} ms`);
+          const detail = { field: 'timeoutMs', rule: `${task.timeoutMs} ms` };
+          throw new AgentError('ERR_TIMEOUT', 'a task of the stream did not end in time', detail);
         }
       }
       yield result;

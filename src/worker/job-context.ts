@@ -306,11 +306,13 @@ export class JobContext {
     { timeoutMs, signal = this.signal, ...transfer }: TransferOptions = {},
   ): Promise<void> {
     const identity = typeof participant === 'string' ? participant : participant.identity;
-    const refuse = (field: string, rule: string) =>
-      new AgentError('ERR_OPTION', 'transferSipParticipant is not valid', { field, rule });
-    if (!TRANSFER_TARGET.test(to)) throw refuse('to', 'must be tel:<number> or sip:<address>');
+    const refuse = (field: string, rule: string, fix: string) =>
+      new AgentError('ERR_OPTION', 'transferSipParticipant is not valid', { field, rule, fix });
+    if (!TRANSFER_TARGET.test(to))
+      throw refuse('to', 'must be tel:<number> or sip:<address>', 'Write `tel:+4930123456` or `sip:desk@example.com`');
     const kind = this.#participants.get(identity)?.kind;
-    if (kind !== undefined && kind !== 'sip') throw refuse('participant', 'must be on the telephone');
+    if (kind !== undefined && kind !== 'sip')
+      throw refuse('participant', 'must be of kind sip', 'Name a participant who is on the telephone');
     await this.api.transferSipParticipant(
       { roomName: this.roomName, identity, to, ...transfer },
       { signal, ...(timeoutMs !== undefined && { timeoutMs }) },

@@ -78,6 +78,7 @@ export class JobSessions {
       throw new AgentError('ERR_OPTION', 'a private session is for one participant', {
         field: 'participant',
         rule: 'must be given with `isPrivate`',
+        fix: 'Name the participant',
       });
     const { runtime, room, log, onEnd, hold, onReason } = this.#options;
     const transport = given ?? room.transport({ participant, isPrivate, preConnectAudio });

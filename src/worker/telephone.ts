@@ -163,8 +163,8 @@ export class Telephone {
     const timer = clock.setTimeout(
       () =>
         stop(
-          new AgentError('ERR_TIMEOUT', `the call did not become ${status}`, {
-            field: identity,
+          new AgentError('ERR_TIMEOUT', `the call of ${identity} did not become ${status}`, {
+            field: 'timeoutMs',
             rule: `${timeoutMs} ms`,
           }),
         ),

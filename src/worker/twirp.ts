@@ -96,7 +96,12 @@ function deadline(clock: Clock, timeoutMs: number, method: string, caller: Abort
   const abandon = () => end(new AgentError('ERR_CLOSED', `${method} was given up: nobody waits for it any more`));
   const timer = clock.setTimeout(
     () =>
-      end(new AgentError('ERR_TIMEOUT', `${method}: the LiveKit server did not answer`, { rule: `${timeoutMs} ms` })),
+      end(
+        new AgentError('ERR_TIMEOUT', `${method}: the LiveKit server did not answer`, {
+          field: 'timeoutMs',
+          rule: `${timeoutMs} ms`,
+        }),
+      ),
     timeoutMs,
   );
   caller?.addEventListener('abort', abandon, { once: true });

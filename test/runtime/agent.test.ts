@@ -26,7 +26,7 @@ test('it is active while a session uses it, can be used again, and is gone when 
   const call = await startTestCall();
   const { agent } = call.session;
   expect([agent.state, agent.sessions]).toEqual(['active', [call.session]]);
-  expect(thrownBy(() => agent.configure({}))).toMatchObject({ code: 'ERR_AGENT_STATE' });
+  expect(thrownBy(() => agent.configure({}))).toMatchObject({ code: 'ERR_AGENT_STATE', rule: 'must be created' });
   const stopped = agent.stopSession();
   await call.clock.advance(2_000);
   await stopped;

@@ -54,7 +54,7 @@ describe('ready', () => {
     const sup = top([child('a'), slow('slow', { startTimeoutMs: 50 })]);
     await clock.advance(50);
     expect(endOf(sup)).toMatchObject({
-      shutdown: { failed_to_start_child: 'slow', reason: { error: { code: 'ERR_TIMEOUT' } } },
+      shutdown: { failed_to_start_child: 'slow', reason: { error: { code: 'ERR_TIMEOUT', field: 'startTimeoutMs' } } },
     });
     expect([log.at(-1), clock.pendingTimers]).toEqual(['end a', 0]);
   });

@@ -147,9 +147,15 @@ describe('asyncStream', () => {
     const kept = collect(asyncStream(sup, [1, 2, 3], work, { timeoutMs: 100, onTimeout: 'kill_task', onFailure }));
     await clock.advance(100);
     expect([await kept, failed]).toEqual([[1, 'timeout', 3], [[2, 'timeout']]]);
-    const ended = collect(asyncStream(sup, [1, 2, 3], work, { timeoutMs: 100 })).catch((error) => error.code);
+    const ended = collect(asyncStream(sup, [1, 2, 3], work, { timeoutMs: 100 })).catch((error) => [
+      error.code,
+      error.field,
+    ]);
     await clock.advance(100);
-    expect([await ended, counts(sup)]).toEqual(['ERR_TIMEOUT', [0, 0, 0, 0]]);
+    expect([await ended, counts(sup)]).toEqual([
+      ['ERR_TIMEOUT', 'timeoutMs'],
+      [0, 0, 0, 0],
+    ]);
   });
 
   test('leaving the loop kills what still runs', async () => {
@@ -164,7 +170,11 @@ describe('asyncStream', () => {
   test('a silly concurrency is refused', async () => {
     const { sup } = tasks();
     const stream = asyncStream(sup, [1], (item) => item, { maxConcurrency: 0 });
-    await expect(stream.next()).rejects.toMatchObject({ code: 'ERR_OPTION', field: 'maxConcurrency' });
+    await expect(stream.next()).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      field: 'maxConcurrency',
+      fix: expect.stringContaining('maxConcurrency'),
+    });
   });
 
   test('tasks belong under a dynamic supervisor', async () => {

@@ -170,14 +170,14 @@ test('a silent server is waited for up to the deadline; a transfer waits for the
   const { clock, http, api } = startApi();
   http.answer = () => new Promise(() => {});
   const failures: string[] = [];
-  const note = (name: string) => (error: AgentError) => failures.push(`${name} ${error.code}`);
+  const note = (name: string) => (error: AgentError) => failures.push(`${name} ${error.code} ${error.field}`);
   api.listRooms().catch(note('rooms'));
   api.listRooms([], { timeoutMs: 500 }).catch(note('impatient'));
   api.transferSipParticipant({ roomName: 'r', identity: 'a', to: 'tel:+1' }).catch(note('transfer'));
   await clock.advance(500);
-  expect(failures).toEqual(['impatient ERR_TIMEOUT']);
+  expect(failures).toEqual(['impatient ERR_TIMEOUT timeoutMs']);
   await clock.advance(9_500);
-  expect(failures).toEqual(['impatient ERR_TIMEOUT', 'rooms ERR_TIMEOUT']);
+  expect(failures).toEqual(['impatient ERR_TIMEOUT timeoutMs', 'rooms ERR_TIMEOUT timeoutMs']);
   await clock.advance(80_000);
   expect(failures).toHaveLength(3);
   expect(clock.pendingTimers).toBe(0);

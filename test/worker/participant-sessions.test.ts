@@ -207,6 +207,7 @@ describe('what may go wrong', () => {
     await expect(room.job.startSession({ agent: quietAgent(room.clock), isPrivate: true })).rejects.toMatchObject({
       code: 'ERR_OPTION',
       field: 'participant',
+      fix: expect.stringContaining('Name the participant'),
     });
   });
 });

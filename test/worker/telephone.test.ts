@@ -226,6 +226,8 @@ describe('a participant on the telephone', () => {
     const call = await startCall({ 'sip.callStatus': 'ringing' });
     const late = expect(call.job.waitForAnswer('caller', { timeoutMs: 5_000 })).rejects.toMatchObject({
       code: 'ERR_TIMEOUT',
+      field: 'timeoutMs',
+      message: expect.stringContaining('caller'),
     });
     await call.clock.advance(5_000);
     await late;
@@ -285,10 +287,14 @@ describe('calls through the server', () => {
       await expect(call.job.transferSipParticipant(phone, to)).rejects.toMatchObject({
         code: 'ERR_OPTION',
         field: 'to',
+        fix: expect.stringContaining('tel:+4930123456'),
       });
     }
     call.world.room.enter(new FakeParticipant('ann'));
-    await expect(call.job.transferSipParticipant('ann', 'tel:+1')).rejects.toMatchObject({ field: 'participant' });
+    await expect(call.job.transferSipParticipant('ann', 'tel:+1')).rejects.toMatchObject({
+      field: 'participant',
+      fix: expect.stringContaining('on the telephone'),
+    });
     expect(call.http.asked).toHaveLength(2);
   });
 

@@ -102,7 +102,7 @@ async function loadOpus(): Promise<typeof import('opus-decoder')> {
     return await import('opus-decoder');
   } catch (cause) {
     throw new AgentError('ERR_PROVIDER', 'what was recorded before the agent came needs the package opus-decoder', {
-      fix: 'Install it with `npm install opus-decoder`',
+      fix: 'Install it with `npm install opus-decoder@0.7.12`',
       retryable: false,
       cause,
     });

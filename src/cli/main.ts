@@ -160,3 +160,5 @@ try {
   stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);
   process.exitCode = code === 'ERR_USAGE' ? 2 : 1;
 }
+// A worker that has ended is over, whatever the module that it came from still holds open.
+if (process.argv[2] === 'start') process.exit();

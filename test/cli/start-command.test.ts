@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { startCommand } from '../../src/cli/start-command.ts';
 import { eventually, IDLE_WORKER as FILE, MAIN, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
 
+const ENDLESS = new URL('fixtures/endless-worker.ts', import.meta.url).pathname;
 const server = useEndpoint();
 
 function startIt(argv: readonly string[], env: Record<string, string> = {}) {
@@ -70,6 +71,24 @@ test('the first signal drains, the second ends the jobs', async () => {
   const health = /http:\/\/127\.0\.0\.1:\d+/.exec(run.out())?.[0] ?? '';
   await expect(fetch(`${health}/live`)).rejects.toThrow();
   expect(run.out()).not.toContain(SECRET);
+});
+
+test('a process that is told to end while it prewarms does so at once, whatever its module holds', async () => {
+  const env = { ...process.env, ...server.env };
+  const argv = [MAIN, 'start', ENDLESS, '--in-process', '--no-health'];
+  const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
+    let said = '';
+    child.stderr.on('data', (data) => {
+      said += data;
+    });
+    await eventually(() => expect(said).toContain('prewarming'));
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('the process drains on SIGTERM and exits with 0', async () => {

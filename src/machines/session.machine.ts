@@ -1,6 +1,6 @@
 // The root chart of a call: who has the word. It knows no token, no frame and no tool.
 import { assign, not, setup, stateIn } from 'xstate';
-import type { Levels, SessionEvent, SessionState, UserState } from '../events.ts';
+import type { Levels, SessionEvent, SessionState, TurnPhase, UserState } from '../events.ts';
 import { effectSlot } from './slots.ts';
 
 /** Rules and deadlines of one session, all in milliseconds; docs/ARCHITECTURE.md explains each. */
@@ -61,10 +61,18 @@ function endedAs(...reasons: readonly string[]): (args: Args) => boolean {
   return (args) => args.event.type === 'child.down' && isAboutOpenTurn(args) && reasons.includes(args.event.reason);
 }
 
+/** The turn tells that it is in this phase now. */
+function tellsPhase(phase: TurnPhase): (args: Args) => boolean {
+  return (args) => isAboutOpenTurn(args) && args.context.levels.turn?.phase === phase;
+}
+
 /** Milliseconds until `delayMs` have passed since `sinceMs`, so that a restart or re-entry never lengthens a wait. */
 function remaining(levels: Levels, sinceMs: number | null | undefined, delayMs: number): number {
   return Math.max(0, (sinceMs ?? levels.atMs) + delayMs - levels.atMs);
 }
+
+/** A turn takes what there is to answer. */
+const TAKE_TURN = ['startTurn', 'takeWords'] as const;
 
 export const sessionMachine = setup({
   types: {
@@ -103,8 +111,6 @@ export const sessionMachine = setup({
     isUserQuiet: ({ context: { levels } }) => !levels.userSpeaking,
     isDialogueIdle: stateIn({ active: { dialogue: 'idle' } }),
     isDialogueBusy: not(stateIn({ active: { dialogue: 'idle' } })),
-    isReplying: stateIn({ active: { dialogue: 'replying' } }),
-    isTurnless: not(stateIn({ active: { dialogue: 'replying' } })),
     hasRequest: ({ context: { levels } }) => levels.requests > 0,
     hasSpeechToProcess: ({ context: { levels } }) => levels.openWords > 0 || levels.finalsOutstanding > 0,
     hasNothingToProcess: ({ context: { levels } }) => levels.openWords === 0 && levels.finalsOutstanding === 0,
@@ -118,6 +124,10 @@ export const sessionMachine = setup({
     hasOpenTurn: ({ context: { levels } }) => levels.turn !== null,
     isTurnOver: ({ context: { levels } }) => levels.turn === null,
     isOpenTurn: isAboutOpenTurn,
+    isTurnThinking: tellsPhase('thinking'),
+    isTurnCallingTools: tellsPhase('toolExecution'),
+    isTurnResponding: tellsPhase('responding'),
+    isTurnPaused: tellsPhase('paused'),
     isTurnDone: endedAs('completed', 'empty', 'interrupted'),
     isTurnLost: endedAs('failed', 'crashed'),
     isWorthRetrying: (args) => {
@@ -226,10 +236,10 @@ export const sessionMachine = setup({
             },
             next: {
               always: [
-                { guard: 'hasRequest', target: 'replying', actions: ['startTurn', 'takeWords'] },
+                { guard: 'hasRequest', target: 'replying.phase.thinking', actions: TAKE_TURN },
                 { guard: 'isUserSpeaking', target: 'listening' },
                 { guard: 'hasSpeechToProcess', target: 'processing' },
-                { guard: 'isOwed', target: 'replying', actions: ['startTurn', 'takeWords'] },
+                { guard: 'isOwed', target: 'replying.phase.thinking', actions: TAKE_TURN },
                 { target: 'idle' },
               ],
             },
@@ -239,8 +249,8 @@ export const sessionMachine = setup({
               on: {
                 'speech.started': 'listening',
                 'transcript.finalized': { target: 'processing' },
-                'text.received': { target: 'replying', actions: ['startTurn', 'takeWords'] },
-                'reply.requested': { target: 'replying', actions: ['startTurn', 'takeWords'] },
+                'text.received': { target: 'replying.phase.thinking', actions: TAKE_TURN },
+                'reply.requested': { target: 'replying.phase.thinking', actions: TAKE_TURN },
               },
             },
             listening: {
@@ -253,8 +263,8 @@ export const sessionMachine = setup({
                 'turn.commit': { target: 'processing' },
                 'turn.clear': { target: 'next' },
                 'turn.interrupt': { target: 'interrupted' },
-                'text.received': { target: 'replying', actions: ['startTurn', 'takeWords'] },
-                'reply.requested': { target: 'replying', actions: ['startTurn', 'takeWords'] },
+                'text.received': { target: 'replying.phase.thinking', actions: TAKE_TURN },
+                'reply.requested': { target: 'replying.phase.thinking', actions: TAKE_TURN },
               },
             },
             processing: {
@@ -263,43 +273,45 @@ export const sessionMachine = setup({
               after: {
                 endpointing: {
                   guard: 'hasEveryWord',
-                  target: 'replying',
-                  actions: ['startTurn', 'takeWords'],
+                  target: 'replying.phase.thinking',
+                  actions: TAKE_TURN,
                 },
                 processing: [
                   {
                     guard: 'hasAnyWords',
-                    target: 'replying',
-                    actions: ['commitPartials', 'startTurn', 'takeWords'],
+                    target: 'replying.phase.thinking',
+                    actions: ['commitPartials', ...TAKE_TURN],
                   },
                   {
                     guard: 'isLossWorthAnApology',
-                    target: 'replying',
+                    target: 'replying.phase.thinking',
                     actions: ['giveUpUtterances', 'startFallback', 'forgetSpeech'],
                   },
                   { target: 'next', actions: ['giveUpUtterances', 'forgetSpeech'] },
                 ],
               },
               always: [
-                { guard: 'hasWordsInTime', target: 'replying', actions: ['startTurn', 'takeWords'] },
+                { guard: 'hasWordsInTime', target: 'replying.phase.thinking', actions: TAKE_TURN },
                 { guard: 'hasNothingToProcess', target: 'next' },
               ],
               on: {
                 'speech.started': { target: 'listening' },
-                // Re-entered so that the wait follows what the words so far promise; it is counted from the last voice.
-                'transcript.finalized': { target: 'processing', reenter: true },
+                'transcript.finalized': [
+                  { guard: 'hasWordsInTime', target: 'replying.phase.thinking', actions: TAKE_TURN },
+                  // Re-entered so that the wait follows what the words so far promise; it is counted from the last voice.
+                  { target: 'processing', reenter: true },
+                ],
                 'turn.clear': { target: 'next' },
                 'turn.interrupt': { target: 'interrupted' },
-                'text.received': { target: 'replying', actions: ['startTurn', 'takeWords'] },
-                'reply.requested': { target: 'replying', actions: ['startTurn', 'takeWords'] },
+                'text.received': { target: 'replying.phase.thinking', actions: TAKE_TURN },
+                'reply.requested': { target: 'replying.phase.thinking', actions: TAKE_TURN },
               },
             },
             replying: {
+              type: 'parallel',
               tags: ['working', 'watched'],
-              initial: 'routing',
               always: { guard: 'isAnswerStale', target: 'interrupted' },
               on: {
-                'turn.phased': { guard: 'isOpenTurn', target: '.routing' },
                 'turn.interrupt': { target: 'interrupted' },
                 'text.received': { guard: 'isTextAllowed', target: 'interrupted' },
                 'speech.sustained': { guard: 'isInterruptible', target: 'interrupted' },
@@ -313,10 +325,15 @@ export const sessionMachine = setup({
                 },
                 'child.down': [
                   { guard: 'isTurnDone', target: 'next', actions: ['settleTurn', 'forgetTurn'] },
-                  { guard: 'isWorthRetrying', target: 'replying', reenter: true, actions: ['retryTurn', 'forgetTurn'] },
+                  {
+                    guard: 'isWorthRetrying',
+                    target: 'replying.phase.thinking',
+                    reenter: true,
+                    actions: ['retryTurn', 'forgetTurn'],
+                  },
                   {
                     guard: 'isWorthAnApology',
-                    target: 'replying',
+                    target: 'replying.phase.thinking',
                     reenter: true,
                     actions: ['startFallback', 'forgetTurn'],
                   },
@@ -329,34 +346,67 @@ export const sessionMachine = setup({
               },
               states: {
                 // The phase is the turn's own word; the session only shows it.
-                routing: {
-                  always: [
-                    { guard: 'isThinking', target: 'thinking' },
-                    { guard: 'isToolExecution', target: 'toolExecution' },
-                    { guard: 'isResponding', target: 'responding' },
-                    { guard: 'isPaused', target: 'speaking.paused' },
-                    { target: 'speaking' },
-                  ],
-                },
-                thinking: { entry: { type: 'showState', params: { state: 'thinking' } } },
-                toolExecution: { entry: { type: 'showState', params: { state: 'toolExecution' } } },
-                responding: { entry: { type: 'showState', params: { state: 'responding' } } },
-                speaking: {
-                  initial: 'playing',
+                phase: {
+                  initial: 'routing',
+                  on: {
+                    'turn.phased': [
+                      { guard: 'isTurnThinking', target: '.thinking' },
+                      { guard: 'isTurnCallingTools', target: '.toolExecution' },
+                      { guard: 'isTurnResponding', target: '.responding' },
+                      { guard: 'isTurnPaused', target: '.speaking.paused' },
+                      { guard: 'isOpenTurn', target: '.speaking' },
+                    ],
+                  },
                   states: {
-                    playing: {
-                      entry: { type: 'showState', params: { state: 'speaking' } },
-                      on: { 'speech.sustained': { guard: 'isPausable', actions: 'pausePlayout' } },
+                    // For a turn that was adopted.
+                    routing: {
+                      always: [
+                        { guard: 'isThinking', target: 'thinking' },
+                        { guard: 'isToolExecution', target: 'toolExecution' },
+                        { guard: 'isResponding', target: 'responding' },
+                        { guard: 'isPaused', target: 'speaking.paused' },
+                        { target: 'speaking' },
+                      ],
                     },
-                    paused: {
-                      entry: { type: 'showState', params: { state: 'paused' } },
-                      always: { guard: 'hasWords', target: '#session.active.dialogue.interrupted' },
-                      after: { falseInterruption: { guard: 'isUserQuiet', actions: 'resumePlayout' } },
+                    thinking: { entry: { type: 'showState', params: { state: 'thinking' } } },
+                    toolExecution: { entry: { type: 'showState', params: { state: 'toolExecution' } } },
+                    responding: { entry: { type: 'showState', params: { state: 'responding' } } },
+                    speaking: {
+                      initial: 'playing',
+                      states: {
+                        playing: {
+                          entry: { type: 'showState', params: { state: 'speaking' } },
+                          on: { 'speech.sustained': { guard: 'isPausable', actions: 'pausePlayout' } },
+                        },
+                        paused: {
+                          entry: { type: 'showState', params: { state: 'paused' } },
+                          always: { guard: 'hasWords', target: '#session.active.dialogue.interrupted' },
+                          after: { falseInterruption: { guard: 'isUserQuiet', actions: 'resumePlayout' } },
+                          on: {
+                            'speech.sustained': {},
+                            'speech.ended': { target: 'paused', reenter: true },
+                            'speech.discarded': { target: 'paused', reenter: true },
+                            'turn.clear': { target: 'paused', reenter: true },
+                          },
+                        },
+                      },
+                    },
+                  },
+                },
+                // One backstop for a turn that stopped saying anything; its own deadlines are shorter.
+                pulse: {
+                  initial: 'watching',
+                  states: {
+                    watching: {
+                      after: {
+                        backstop: [
+                          { guard: 'isTurnWaiting', target: 'watching', reenter: true },
+                          { target: 'watching', reenter: true, actions: ['killTurn'] },
+                        ],
+                      },
                       on: {
-                        'speech.sustained': {},
-                        'speech.ended': { target: 'paused', reenter: true },
-                        'speech.discarded': { target: 'paused', reenter: true },
-                        'turn.clear': { target: 'paused', reenter: true },
+                        'turn.phased': { target: 'watching', reenter: true },
+                        'turn.progressed': { target: 'watching', reenter: true },
                       },
                     },
                   },
@@ -387,8 +437,10 @@ export const sessionMachine = setup({
             quiet: {
               tags: 'rest',
               entry: ['releasePlayout', { type: 'showUser', params: { user: 'listening' } }],
-              always: { guard: 'isUserSpeaking', target: 'speaking' },
               initial: 'engaged',
+              always: { guard: 'isUserSpeaking', target: 'speaking' },
+              // In the step of the event itself; `always` is for what an event in hand could not tell yet.
+              on: { 'speech.started': { guard: 'isUserSpeaking', target: 'speaking' } },
               states: {
                 engaged: { tags: 'rest', always: { guard: 'isDialogueIdle', target: 'waiting' } },
                 waiting: {
@@ -402,6 +454,7 @@ export const sessionMachine = setup({
               tags: 'rest',
               entry: ['holdPlayout', { type: 'showUser', params: { user: 'speaking' } }],
               always: { guard: 'isUserQuiet', target: 'quiet' },
+              on: { 'speech.ended': { guard: 'isUserQuiet', target: 'quiet' } },
             },
             away: {
               tags: 'rest',
@@ -410,28 +463,6 @@ export const sessionMachine = setup({
                 { guard: 'isUserSpeaking', target: 'speaking' },
                 { guard: 'isDialogueBusy', target: 'quiet' },
               ],
-            },
-          },
-        },
-        // One backstop for a turn that stopped saying anything; its own deadlines are shorter.
-        pulse: {
-          initial: 'resting',
-          states: {
-            resting: { tags: 'rest', always: { guard: 'isReplying', target: 'watching' } },
-            watching: {
-              tags: 'working',
-              always: { guard: 'isTurnless', target: 'resting' },
-              after: {
-                backstop: [
-                  { guard: 'isTurnWaiting', target: 'watching', reenter: true },
-                  { target: 'watching', reenter: true, actions: ['killTurn'] },
-                ],
-              },
-              on: {
-                'turn.phased': { target: 'watching', reenter: true },
-                'turn.progressed': { target: 'watching', reenter: true },
-                'child.down': { target: 'watching', reenter: true },
-              },
             },
           },
         },

@@ -192,7 +192,7 @@ function reachableStates(chart: Chart): ReadonlySet<string> {
     if (isTarget) byDefault.add(id);
     if (state.parentId !== null) enter(state.parentId, state.type === 'history');
     if (isTarget && state.initial !== null) enter(state.initial, true);
-    if (state.type === 'parallel') for (const region of state.children) enter(region, !active.has(region));
+    if (state.type === 'parallel') for (const region of state.children) enter(region, isTarget || !active.has(region));
     if (isNew) for (const target of state.rows.flatMap((row) => row.targets)) enter(target, true);
   };
   enter(chart.id, true);

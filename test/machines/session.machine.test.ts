@@ -130,6 +130,17 @@ const rows: readonly Row[] = [
     state: 'processing',
   },
   {
+    rule: 'the words that were waited for are answered at once when they come',
+    steps: [
+      resumed,
+      { event: { type: 'speech.started' }, levels: { userSpeaking: true } },
+      { event: { type: 'speech.ended' }, levels: { userSpeaking: false, finalsOutstanding: 1, lastVoiceAtMs: 9_400 } },
+      { event: { type: 'transcript.finalized' }, levels: { finalsOutstanding: 0, openWords: 2 } },
+    ],
+    state: 'thinking',
+    does: 'startTurn',
+  },
+  {
     rule: 'words after enough silence are answered',
     steps: [resumed, { event: { type: 'transcript.finalized' }, levels: { openWords: 2, lastVoiceAtMs: 9_400 } }],
     state: 'thinking',

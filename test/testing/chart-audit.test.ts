@@ -408,6 +408,28 @@ describe('chart audit', () => {
     ]);
   });
 
+  test('the first state of a region is within reach when only the whole parallel state leads there', () => {
+    const machine = createMachine({
+      id: 'hero',
+      initial: 'a',
+      states: {
+        // The row into the region is read first.
+        a: { tags: ['rest'], on: { 'tool.cancel': '#hero.both.left.two', 'agent.destroy': 'both' } },
+        both: {
+          type: 'parallel',
+          tags: ['rest'],
+          on: { 'agent.destroy': 'done' },
+          states: {
+            left: { initial: 'one', states: { one: {}, two: {} } },
+            right: { initial: 'one', states: { one: {} } },
+          },
+        },
+        done,
+      },
+    });
+    expect(auditChart(machine)).toEqual([]);
+  });
+
   test('a library with domains of its own may name them', () => {
     const machine = createMachine({
       id: 'hero',

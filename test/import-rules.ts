@@ -54,6 +54,8 @@ const LAYERS: readonly Layer[] = [
     name: 'tools',
     files: folder('tools'),
     may: [WORDS, /^(zod|@standard-schema\/spec|@cfworker\/json-schema)$/, folder('tools')],
+    // A tool is handed the session that runs it.
+    mayTypes: [/^src\/runtime\/agent-session\.ts$/],
   },
   {
     name: 'runtime',

@@ -172,8 +172,10 @@ export const turnMachine = setup({
         },
         playout: {
           initial: 'silent',
+          // A segment may follow the one before in one breath.
+          on: { 'playout.buffering': '.buffering' },
           states: {
-            silent: { tags: 'rest', on: { 'playout.buffering': 'buffering', 'playout.started': 'playing' } },
+            silent: { tags: 'rest', on: { 'playout.started': 'playing' } },
             buffering: {
               tags: ['working', 'responding'],
               after: {
@@ -210,7 +212,7 @@ export const turnMachine = setup({
             },
             // Bounded by the session: a pause ends with the user's words or the false interruption delay.
             paused: { tags: ['rest', 'paused'], on: { 'playout.resumed': 'playing', 'playout.drained': 'drained' } },
-            drained: { tags: 'rest', on: { 'playout.buffering': 'buffering' } },
+            drained: { tags: 'rest' },
           },
         },
       },

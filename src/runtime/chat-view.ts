@@ -4,23 +4,29 @@ import type { ChatItem } from './ledger.ts';
 
 /**
  * Messages for the next step. Every tool call has its output right after it, as chat APIs demand: outputs are moved to
- * their call, and a call without an output is left out.
+ * their call, what a tool said before its output is put before the calls, and a call without an output is left out.
  */
 export function messagesOf(instructions: string, items: readonly ChatItem[]): ChatMessage[] {
   const messages: ChatMessage[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
   const outputs = new Map<string, Extract<ChatItem, { type: 'toolOutput' }>>();
   for (const item of items) if (item.type === 'toolOutput') outputs.set(item.callId, item);
+  const told = new Set<ChatItem>();
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
     if (item === undefined) break;
     if (item.type === 'user') messages.push({ role: 'user', content: item.text });
-    else if (item.type === 'assistant') pushAssistant(messages, item.text);
-    else if (item.type === 'toolCall') {
+    else if (item.type === 'assistant') {
+      if (!told.has(item)) pushAssistant(messages, item.text);
+    } else if (item.type === 'toolCall') {
       const calls: ChatToolCall[] = [];
       for (; i < items.length; i++) {
         const next = items[i];
         if (next?.type !== 'toolCall' || next.turn !== item.turn) break;
         if (outputs.has(next.callId)) calls.push({ callId: next.callId, name: next.name, arguments: next.arguments });
+      }
+      for (const aside of asidesOf(items, i, calls)) {
+        told.add(aside);
+        pushAssistant(messages, aside.text);
       }
       i--;
       pushCalls(messages, calls);
@@ -32,6 +38,18 @@ export function messagesOf(instructions: string, items: readonly ChatItem[]): Ch
     }
   }
   return messages;
+}
+
+type AssistantItem = Extract<ChatItem, { type: 'assistant' }>;
+
+/** What the agent said from item `from` on and before the last output of these calls: it was said while they ran. */
+function asidesOf(items: readonly ChatItem[], from: number, calls: readonly ChatToolCall[]): readonly AssistantItem[] {
+  const ids = new Set(calls.map(({ callId }) => callId));
+  const last = items.findLastIndex((item) => item.type === 'toolOutput' && ids.has(item.callId));
+  const turn = items[from - 1]?.turn;
+  return items
+    .slice(from, Math.max(from, last + 1))
+    .filter((item) => item.type === 'assistant' && item.turn === turn) as AssistantItem[]; // by the filter
 }
 
 function pushAssistant(messages: ChatMessage[], text: string): void {

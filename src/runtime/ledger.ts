@@ -173,10 +173,12 @@ export class Ledger {
 
   // ---- what the agent says
 
-  beginAssistantItem(): string {
+  /** Ordered by when it is spoken; what a tool says stands before its output, also when that came first. */
+  beginAssistantItem(callId?: string): string {
     const turn = this.#turn;
     const id = this.#options.newItemId();
-    this.#items.push({
+    const output = this.#items.findLastIndex((item) => item.type === 'toolOutput' && item.callId === callId);
+    this.#items.splice(output === -1 ? this.#items.length : output, 0, {
       type: 'assistant',
       id,
       turn: turn?.n ?? this.#turnCount,

@@ -63,7 +63,7 @@ export function outputEvents(scope: SessionScope): OutputLinkEvents<TurnKey> {
     resumed: (key) => scope.tellTurn(key, { type: 'playout.resumed' }),
     drained: (key) => {
       scope.noteProgress(key);
-      scope.tellTurn(key, { type: 'playout.drained' });
+      if (!scope.asides.drained(key)) scope.tellTurn(key, { type: 'playout.drained' });
     },
     synthesized: (key, audioDurationMs) => scope.emit('tts_complete', { turn: key.n, audioDurationMs }),
     heard: (key, itemId, text, wasCut) => {

@@ -96,6 +96,7 @@ function settle(scope: SessionScope): void {
     else ref.send({ type: 'tool.cancel' });
   }
   const outcome = turn.outcome ?? (turn.cancelled === null ? 'failed' : 'interrupted');
+  scope.asides.end(outcome);
   for (const id of turn.requestIds) {
     scope.handles.get(id)?.settle({ outcome, turn: turn.n });
     scope.handles.delete(id);
@@ -155,9 +156,11 @@ export const sessionEffects = {
   startFallback: effect((scope) => {
     reportFailure(scope, scope.ledger.turn);
     scope.output.flush();
+    scope.asides.end('failed');
     beginTurn(scope, scope.ledger.openFallback(scope.options.fallbackMessage, scope.turnDeadlineMs));
   }),
   retryTurn: effect((scope) => {
+    scope.asides.end('failed');
     const turn = scope.ledger.retryTurn();
     if (turn !== null) beginTurn(scope, turn);
   }),

@@ -27,6 +27,8 @@ import type { Registry } from '../supervisor/index.ts';
 import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
 import type { Transport, TransportConnection } from '../transports/transport.ts';
 import type { Agent } from './agent.ts';
+import type { AgentSession } from './agent-session.ts';
+import { Asides } from './asides.ts';
 import type { EventHub } from './event-hub.ts';
 import { Ledger, type ReplyRequest } from './ledger.ts';
 import { inputEvents, outputEvents } from './link-events.ts';
@@ -54,6 +56,8 @@ const PROGRESS_TOLD_EVERY_MS = 250;
 /** What a session is made with. */
 export interface SessionParts {
   readonly id: string;
+  /** What hosts and tools are given. */
+  readonly session: AgentSession;
   /** Changes when the call is handed over. */
   agent: Agent;
   readonly transport: Transport;
@@ -88,6 +92,8 @@ export class SessionScope extends WithParts {
   /** Aborted when the session is over; connections live as long. */
   readonly controller = new AbortController();
   readonly handles = new Map<string, SpeechHandle>();
+  /** What running tools say. */
+  readonly asides: Asides = new Asides(this);
   readonly metrics = new Map<string, number>();
   /** Calls whose arguments were checked, and when each call began. */
   readonly prepared = new Map<string, PreparedCall>();
@@ -245,11 +251,6 @@ export class SessionScope extends WithParts {
     }
   }
 
-  /** Speech asked for by a running tool. */
-  say(text: string): void {
-    this.request('say', checkText(text), undefined, true);
-  }
-
   log(entry: ToolLogEntry): void {
     this.onLog(entry);
   }
@@ -328,6 +329,7 @@ export class SessionScope extends WithParts {
     }
     for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
     this.handles.clear();
+    this.asides.end('abandoned');
   }
 }
 

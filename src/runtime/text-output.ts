@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 /** What the charts need of an output, spoken or written. */
 export type ReplyOutput<Key> = Pick<
   OutputLink<Key>,
-  'attachTurn' | 'flush' | 'pause' | 'resume' | 'hold' | 'isAudible'
+  'attachTurn' | 'flush' | 'pause' | 'resume' | 'hold' | 'isAudible' | 'isBusy'
 >;
 
 /** Between two tellings of a text that grows: smooth to the eye, and not an event for each token. */
@@ -89,6 +89,10 @@ export class TextOutput<Key> implements ReplyOutput<Key> {
   /** A text that is shown cannot be paused. */
   pause(): void {}
   resume(): void {}
+
+  get isBusy(): boolean {
+    return this.#segment !== null && !this.#segment.over;
+  }
 
   get isAudible(): boolean {
     return this.#segment !== null && this.#segment.shownAtMs !== null;

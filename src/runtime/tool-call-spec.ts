@@ -52,7 +52,8 @@ const runTool = makeRunTool({
         userData: scope.userData,
         log: (entry) => scope.log(entry),
         addMetric: (metric, delta) => scope.metrics.set(metric, (scope.metrics.get(metric) ?? 0) + delta),
-        say: (text) => scope.say(text),
+        say: (text) => scope.asides.say(callId, text),
+        host: scope.session,
       },
     });
   },

@@ -126,6 +126,7 @@ export const turnLogic = turnMachine.provide({
 
 function startToolCalls(scope: SessionScope, key: TurnKey): void {
   if (scope.turnOf(key)?.cancelled !== null) return;
+  scope.asides.speakNext();
   const supervisor = scope.whereis('toolCalls');
   for (const call of scope.ledger.openCalls(key.n)) {
     const told = () => {

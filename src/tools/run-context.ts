@@ -1,6 +1,8 @@
 // What a running tool may reach: who is calling, the data of the session, logs, metrics and its own end.
 import { AgentError } from '../errors.ts';
-import { guarded, type ProblemHandler } from '../observer.ts';
+import { guarded, type ProblemHandler, reportProblem } from '../observer.ts';
+import type { AgentSession } from '../runtime/agent-session.ts';
+import { SpeechHandle } from '../speech-handle.ts';
 
 /** Data that an application keeps with a session. A `Map` is one. */
 export interface UserData {
@@ -26,7 +28,9 @@ export interface ToolSession {
   readonly log: (entry: ToolLogEntry) => void;
   readonly addMetric: (name: string, delta: number) => void;
   /** Speaks `text` while the tool runs. */
-  readonly say?: (text: string) => void;
+  readonly say?: (text: string) => SpeechHandle;
+  /** The session itself. */
+  readonly host?: AgentSession;
 }
 
 export interface ToolLog {
@@ -58,7 +62,8 @@ export class RunContext {
   readonly userData: UserData;
   readonly log: ToolLog;
   readonly #addMetric: (name: string, delta: number) => void;
-  readonly #say: (text: string) => void;
+  readonly #say: (text: string) => SpeechHandle;
+  readonly #session: AgentSession | undefined;
 
   constructor({ session, callId, toolName, signal, onProblem = () => {} }: RunContextInit) {
     const { sessionId, userData } = session;
@@ -86,7 +91,29 @@ export class RunContext {
         write({ level, sessionId, callId, toolName, message, fields });
     this.log = { info: at('info'), warn: at('warn'), error: at('error') };
     this.#addMetric = whileLive('metric', session.addMetric);
-    this.#say = whileLive('say', (text: string) => session.say?.(text));
+    this.#session = session.host;
+    this.#say = (text) => {
+      try {
+        if (!signal.aborted) return session.say?.(text) ?? unspoken();
+      } catch (error) {
+        reportProblem(onProblem, { where: `${where} say`, error });
+      }
+      return unspoken();
+    };
+  }
+
+  /**
+   * The session that runs the tool, for what a tool may decide: `updateAgent`, `close`, `history`. A tool that was given
+   * up still reaches it: look at `signal` first.
+   * @throws AgentError `ERR_NOT_PROVIDED` in a context that was made without one, as a test may
+   */
+  get session(): AgentSession {
+    if (this.#session === undefined)
+      throw new AgentError('ERR_NOT_PROVIDED', 'this context has no session', {
+        field: 'session',
+        fix: 'Give `session.host` where the context is made',
+      });
+    return this.#session;
   }
 
   /**
@@ -104,8 +131,19 @@ export class RunContext {
     this.#addMetric(name, delta);
   }
 
-  /** Speaks while the tool runs, e.g. "One moment, I am looking that up." Does nothing where a session cannot speak. */
-  say(text: string): void {
-    this.#say(text);
+  /**
+   * Speaks at once while the tool runs, e.g. "One moment, I am looking that up."; after what the model said with the call,
+   * and before the answer. It is part of the reply: a voice cuts it, and what was heard of it is in the history. The
+   * handle tells when it was heard and stops it alone. `abandoned` at once where nothing can be said: the tool was given
+   * up, or the text is refused, which is told as a problem. Each further try of a tool says it again.
+   */
+  say(text: string): SpeechHandle {
+    return this.#say(text);
   }
+}
+
+function unspoken(): SpeechHandle {
+  const handle = new SpeechHandle('unspoken', () => {});
+  handle.settle({ outcome: 'abandoned', turn: null });
+  return handle;
 }

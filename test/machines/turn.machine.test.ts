@@ -51,6 +51,17 @@ const rows: readonly [rule: string, events: readonly TurnEvent[], expected: stri
   ['after the last call the model is asked again', [stepDone(1), toolDown(0)], 'thinking'],
   ['the next step waits until this one was heard', [...played.slice(0, 2), stepDone(1), toolDown(0)], 'speaking'],
   ['and then begins', [...played.slice(0, 2), stepDone(1), toolDown(0), { type: 'playout.drained' }], 'thinking'],
+  ['what a tool says is heard before the next step', [stepDone(1), ...played.slice(0, 2), toolDown(0)], 'speaking'],
+  [
+    'and what it says behind that, too',
+    [stepDone(1), ...played.slice(0, 2), ...played.slice(0, 2), toolDown(0)],
+    'speaking',
+  ],
+  [
+    'a segment that follows another waits for its own audio',
+    [...played.slice(0, 2), ...played.slice(0, 1)],
+    'responding',
+  ],
   ['an answer is complete when it was heard', [{ type: 'reply.started' }, ...played, stepDone(0)], 'completed'],
   [
     'in whichever order',

@@ -45,6 +45,29 @@ test('text and calls of one step are one message, with the outputs right behind 
   ]);
 });
 
+test('what a tool said while it ran is told before its call, so that nothing stands between call and output', () => {
+  const items = [
+    user('Hi'),
+    assistant('Let me look.'),
+    call('1'),
+    call('2'),
+    assistant('One moment.'),
+    output('1'),
+    assistant('Almost there.'),
+    output('2'),
+    assistant('It rains.'),
+  ];
+  expect(messagesOf('', items)).toEqual([
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: 'Let me look.' },
+    { role: 'assistant', content: 'One moment.' },
+    { role: 'assistant', content: 'Almost there.', toolCalls: [asked('1'), asked('2')] },
+    told('1'),
+    told('2'),
+    { role: 'assistant', content: 'It rains.' },
+  ]);
+});
+
 test('a call without an output is left out', () => {
   expect(messagesOf('', [user('Hi'), call('1')])).toEqual([{ role: 'user', content: 'Hi' }]);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Problem } from '../../src/observer.ts';
+import { SpeechHandle } from '../../src/speech-handle.ts';
 import { RunContext, type ToolLogEntry, type ToolSession } from '../../src/tools/index.ts';
 
 function open(parts: Partial<ToolSession> = {}) {
@@ -14,7 +15,10 @@ function open(parts: Partial<ToolSession> = {}) {
     userData,
     log: (entry) => logs.push(entry),
     addMetric: (name, delta) => metrics.push([name, delta]),
-    say: (text) => said.push(text),
+    say: (text) => {
+      said.push(text);
+      return new SpeechHandle(`speech_${said.length}`, () => {});
+    },
     ...parts,
   };
   const context = new RunContext({
@@ -32,6 +36,17 @@ describe('RunContext', () => {
     const { context, controller } = open();
     expect(context).toMatchObject({ sessionId: 'sess_1', callId: 'call_1', toolName: 'get_weather' });
     expect(context.signal).toBe(controller.signal);
+  });
+
+  test('what cannot be said is over at once, and never fails a tool that waits for it', async () => {
+    const { context, controller } = open();
+    controller.abort();
+    expect(await context.say('Here it is')).toEqual({ outcome: 'abandoned', turn: null });
+  });
+
+  test('a context that was made by hand has no session, and says so', () => {
+    const { context } = open();
+    expect(() => context.session).toThrow(expect.objectContaining({ code: 'ERR_NOT_PROVIDED', field: 'session' }));
   });
 
   test('it reads and writes the data of the session', () => {
@@ -68,7 +83,7 @@ describe('RunContext', () => {
 
   test('a tool may speak while it runs, where the session can', () => {
     const { context, said } = open();
-    context.say('One moment');
+    expect(context.say('One moment')).toMatchObject({ id: 'speech_1', isDone: false });
     expect(said).toEqual(['One moment']);
     const mute = new RunContext({
       session: { sessionId: 's', userData: new Map(), log: () => {}, addMetric: () => {} },
@@ -76,7 +91,7 @@ describe('RunContext', () => {
       toolName: 'get_weather',
       signal: new AbortController().signal,
     });
-    expect(() => mute.say('One moment')).not.toThrow();
+    expect(mute.say('One moment').isDone).toBe(true);
   });
 
   test('a try that was given up changes nothing any more, but may still log', () => {
@@ -84,7 +99,7 @@ describe('RunContext', () => {
     controller.abort();
     context.userData.set('userId', 'u_8');
     context.updateMetrics('searches');
-    context.say('Here it is');
+    expect(context.say('Here it is').isDone).toBe(true);
     context.log.warn('late');
     expect(userData.get('userId')).toBe('u_7');
     expect({ metrics, said }).toEqual({ metrics: [], said: [] });
@@ -98,7 +113,7 @@ describe('RunContext', () => {
     const { context, problems } = open({ log: fail, addMetric: fail, say: fail });
     context.log.info('searching');
     context.updateMetrics('searches');
-    context.say('One moment');
+    expect(context.say('One moment').isDone).toBe(true);
     expect(problems.map((problem) => problem.where)).toEqual([
       'tool get_weather log',
       'tool get_weather metric',

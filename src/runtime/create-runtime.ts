@@ -249,6 +249,7 @@ class VoiceRuntime implements Runtime {
       agent.attach(session);
       scope = new SessionScope({
         id: session.sessionId,
+        session,
         agent,
         transport,
         providers,

@@ -132,7 +132,7 @@ export function textLike(pattern: RegExp, rule: string): OptionRule<string> {
   return having((value) => typeof value === 'string' && pattern.test(value), rule);
 }
 
-export function listOf<T>(item: OptionRule<T>): OptionRule<T[]> {
+export function listOf<T>(item: OptionRule<T>): OptionRule<T[], readonly T[]> {
   return new OptionRule((value) => {
     if (!Array.isArray(value)) throw new BrokenRule('must be an array');
     return value.map((each, index) => at(index, () => item.read(each)));
@@ -161,6 +161,19 @@ export function fields<F extends Fields>(rules: F): OptionRule<Read<F>, Given<F>
     return read as Read<F>; // one entry for each rule
   });
 }
+
+/**
+ * {@link fields} for a documented interface: compiles only with a rule for each field of `I`, for no other, and each
+ * taking all that the interface lets be given. `fieldsOf<I>()({ ... })`, because `I` is named and the rules are inferred.
+ */
+export function fieldsOf<I extends object>() {
+  return <F extends Fields & RulesOf<I>>(rules: F & FitRules<I, F>): OptionRule<Read<F>, Given<F>> => fields<F>(rules);
+}
+
+type RulesOf<I> = { readonly [K in keyof I]-?: OptionRule<unknown, unknown> };
+type FitRules<I, F extends Fields> = {
+  readonly [K in keyof F]: K extends keyof I ? (I[K] extends F[K]['given'] ? F[K] : never) : never;
+};
 
 /** A group of options that may be left out as a whole. */
 export function group<R extends OptionRule<unknown, unknown>>(

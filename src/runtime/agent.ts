@@ -4,7 +4,7 @@ import { AgentError } from '../errors.ts';
 import type { Ids } from '../ids.ts';
 import { randomIds } from '../ids.ts';
 import { type AgentLifeEvent, agentMachine } from '../machines/agent.machine.ts';
-import { fields, hasMethod, having, type OptionsOf, parseOptions, textOfLength } from '../options.ts';
+import { fieldsOf, hasMethod, having, type OptionsOf, parseOptions, textOfLength } from '../options.ts';
 import type { ChatTool, Llm } from '../providers/llm.ts';
 import type { Stt } from '../providers/stt.ts';
 import type { Tts } from '../providers/tts.ts';
@@ -36,7 +36,7 @@ const provider = <T>(method: string) =>
 
 const instructionsRule = textOfLength(0, 100_000);
 
-const schema = fields({
+const schema = fieldsOf<AgentOptions>()({
   agentId: textOfLength(1, 200).optional(),
   instructions: instructionsRule.default(''),
   tools: having<readonly Tool[] | ToolRegistry>(

@@ -5,7 +5,7 @@ import { AgentError, textOf } from '../errors.ts';
 import { type Ids, randomIds } from '../ids.ts';
 import type { ProblemHandler } from '../observer.ts';
 import {
-  fields,
+  fieldsOf,
   hasMethod,
   having,
   isFunction,
@@ -96,7 +96,7 @@ export interface Runtime {
 
 const callback = <F>() => having<F>(isFunction, 'must be a function').optional();
 
-const schema = fields({
+const schema = fieldsOf<RuntimeOptions>()({
   providers: having<ProviderChoice>(isObject, 'must be an object').default({}),
   session: having<SessionOptionsInput>(isObject, 'must be an object').default({}),
   maxSessions: wholeNumberFrom(0, Number.MAX_SAFE_INTEGER, 'must be a whole number >= 0').default(100),
@@ -112,7 +112,7 @@ const schema = fields({
   ids: having<Ids>(isObject, 'must be an Ids').optional(),
 });
 
-const startSchema = fields({
+const startSchema = fieldsOf<SessionStartOptions>()({
   agent: having<Agent>((value) => value instanceof Agent, 'must be an Agent'),
   transport: having<Transport>(hasMethod('open'), 'must be an object with a method `open`'),
   options: having<SessionOptionsInput>(isObject, 'must be an object').optional(),

@@ -2,7 +2,7 @@
 import { AgentError } from '../errors.ts';
 import type { JsonSchema, JsonValue } from '../json.ts';
 import {
-  fields,
+  fieldsOf,
   having,
   isFunction,
   isObject,
@@ -88,13 +88,13 @@ type NoParameters = { readonly type: 'object'; readonly properties: Record<never
 const NO_PARAMETERS: NoParameters = { type: 'object', properties: {} };
 
 const ms = (min: number, max: number) => numberFrom(min, max, `must be a number of milliseconds from ${min} to ${max}`);
-const breakerRules = fields({
+const breakerRules = fieldsOf<Partial<ToolBreakerLimits>>()({
   failureThreshold: wholeNumberFrom(1, 1000, 'must be a whole number from 1 to 1000').default(5),
   timeoutMs: ms(1, 600_000).default(30_000),
   recoveryTimeMs: ms(1, 3_600_000).default(60_000),
 });
 const isSchema = (value: unknown) => isObject(value) || isFunction(value);
-const definitionRules = fields({
+const definitionRules = fieldsOf<ToolDefinition<ToolParameters>>()({
   name: textLike(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
   description: textLike(/^(?=[\s\S]*\S)[\s\S]{1,4096}$/, 'must not be empty and have at most 4096 characters'),
   parameters: having<ToolParameters>(isSchema, 'must be a zod schema, a Standard Schema or a JSON Schema').optional(),
@@ -105,7 +105,7 @@ const definitionRules = fields({
   retryDelayMs: ms(0, 60_000).default(1000),
   retryOnTimeout: trueOrFalse().default(false),
   fallbackMessage: textLike(/\S/, 'must not be empty').optional(),
-  circuitBreaker: new OptionRule<ToolBreakerLimits | false>((value) =>
+  circuitBreaker: new OptionRule<ToolBreakerLimits | false, Partial<ToolBreakerLimits> | false | undefined>((value) =>
     value === false ? false : breakerRules.read(value ?? {}),
   ),
 });

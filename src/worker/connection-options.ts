@@ -1,5 +1,5 @@
 // Where a worker registers and with which key: options first, then the environment.
-import { fields, having, type OptionsOf, parseOptions } from '../options.ts';
+import { fieldsOf, having, type OptionsOf, parseOptions } from '../options.ts';
 
 export interface ConnectionOptions {
   /** `ws:`, `wss:`, `http:` or `https:` address of the server. Default LIVEKIT_URL. */
@@ -29,7 +29,7 @@ const setBy = (field: string, variable: string) =>
     `must be set: give \`${field}\` or the environment variable ${variable}`,
   );
 
-const schema = fields({
+const schema = fieldsOf<Required<ConnectionOptions>>()({
   url: setBy('url', 'LIVEKIT_URL').and(
     isServerUrl,
     'must be a ws, wss, http or https address without user and password',

@@ -1,6 +1,6 @@
 // What a worker is: whom it serves, under which name, with which limits. Plain and checked; it runs nothing.
 import {
-  fields,
+  fieldsOf,
   group,
   having,
   isFunction,
@@ -33,7 +33,9 @@ export type JobDecision =
     }
   | { readonly accept: false; readonly terminate?: boolean };
 
+/** Serves one job; see {@link WorkerOptions.entry}. A throw fails the job. */
 export type Entry = (job: JobContext) => unknown;
+/** Takes or refuses an offer; see {@link WorkerOptions.requestFilter}. A throw refuses it. */
 export type RequestFilter = (job: JobInfo) => JobDecision | Promise<JobDecision>;
 /** Runs once in each process that runs jobs, before its first one. What it puts in is `job.processData`. */
 export type Prewarm = (processData: Map<string, unknown>) => unknown;
@@ -83,7 +85,7 @@ const KINDS: readonly unknown[] = ['room', 'publisher', 'participant'] satisfies
 const isKind = (value: unknown) => KINDS.includes(value);
 const flag = trueOrFalse().optional();
 
-const schema = fields({
+const schema = fieldsOf<WorkerOptions>()({
   entry: having<Entry>(isFunction, 'must be a function'),
   agentName: textOfLength(0, 128)
     .and((name) => !CONTROL.test(name), 'must have no control characters')
@@ -95,7 +97,7 @@ const schema = fields({
   requestFilter: having<RequestFilter>(isFunction, 'must be a function').optional(),
   prewarm: having<Prewarm>(isFunction, 'must be a function').optional(),
   maxJobs: wholeNumberFrom(0, Number.MAX_SAFE_INTEGER, 'must be a whole number >= 0').default(10),
-  permissions: fields({
+  permissions: fieldsOf<AgentPermissions>()({
     canSubscribe: flag,
     canPublish: flag,
     canPublishData: flag,

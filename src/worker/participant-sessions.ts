@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { textOf } from '../errors.ts';
 import type { SessionState } from '../events.ts';
-import { fields, milliseconds, parseOptions } from '../options.ts';
+import { fieldsOf, milliseconds, parseOptions } from '../options.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
 import type { JobParticipant } from './job-info.ts';
 import type { JobParticipants, RoomParticipant } from './job-participants.ts';
@@ -13,7 +13,7 @@ export interface ParticipantSessionsOptions {
   readonly lingerMs?: number;
 }
 
-const rules = fields({ lingerMs: milliseconds(0, 600_000, 5_000) });
+const rules = fieldsOf<ParticipantSessionsOptions>()({ lingerMs: milliseconds(0, 600_000, 5_000) });
 
 /** Whom agents talk to; other agents, recorders and streams are not people. */
 const PEOPLE: readonly JobParticipant['kind'][] = ['standard', 'sip', 'connector'];
@@ -31,6 +31,7 @@ export interface SessionStarter {
   start(participant: RoomParticipant): Promise<AgentSession | null>;
 }
 
+/** The private sessions that `job.startSessionPerParticipant` keeps, one for each participant. */
 export class ParticipantSessions {
   readonly #host: SessionStarter;
   readonly #lingerMs: number;

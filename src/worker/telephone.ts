@@ -1,7 +1,7 @@
 // The telephone side of a job: keypad tones in both directions, and how far a call is.
 import { type Clock, sleep, withinMs } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
-import { fields, having, milliseconds, parseOptions, textOfLength, wholeNumberFrom } from '../options.ts';
+import { fieldsOf, having, milliseconds, parseOptions, textOfLength, wholeNumberFrom } from '../options.ts';
 import { codeOf, digitOf } from '../transports/livekit/dtmf.ts';
 import type { RtcRoom } from '../transports/livekit/rtc.ts';
 import type { JobParticipants, RoomParticipant } from './job-participants.ts';
@@ -51,15 +51,15 @@ export interface WaitForSipOptions {
 const isKey = (text: string) => codeOf(text) !== undefined;
 const KEY = 'must be one of 0-9, *, #, A-D';
 const toneRules = textOfLength(1, 256).and((text) => [...text].every(isKey), 'must have only 0-9, *, #, A-D');
-const sendRules = fields({ spacingMs: milliseconds(50, 5_000, 300) });
-const collectRules = fields({
+const sendRules = fieldsOf<SendDtmfOptions>()({ spacingMs: milliseconds(50, 5_000, 300) });
+const collectRules = fieldsOf<CollectDtmfOptions>()({
   digits: wholeNumberFrom(1, 256, 'must be a whole number from 1 to 256').default(32),
   terminator: having<string | null>((key) => key === null || (typeof key === 'string' && isKey(key)), KEY).default('#'),
   timeoutMs: milliseconds(1, 600_000, 10_000),
   interDigitTimeoutMs: milliseconds(1, 600_000, 3_000),
   participant: textOfLength(1, 1_000).optional(),
 });
-const waitRules = fields({ timeoutMs: milliseconds(1, 600_000, 60_000) });
+const waitRules = fieldsOf<WaitForSipOptions>()({ timeoutMs: milliseconds(1, 600_000, 60_000) });
 
 /** A tone that the room does not take within this time was not sent. */
 const SEND_LIMIT_MS = 5_000;

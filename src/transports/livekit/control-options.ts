@@ -1,5 +1,5 @@
 // Who may control a session in a room, and what they may ask for.
-import { fields, having, isFunction, isObject, listOf, type OptionsOf, parseOptions } from '../../options.ts';
+import { fieldsOf, having, isFunction, isObject, listOf, type OptionsOf, parseOptions } from '../../options.ts';
 import { CONTROL_VERBS, type ControlFields, type ControlVerb, isControlVerb, SAFE_VERBS } from './control-protocol.ts';
 
 /**
@@ -23,7 +23,7 @@ export interface AgentControlOptions {
   readonly handlers?: Readonly<Record<string, ControlHandler>>;
 }
 
-const rules = fields({
+const rules = fieldsOf<AgentControlOptions>()({
   from: having<'user' | 'everyone' | readonly string[]>(
     isFrom,
     "must be 'user', 'everyone' or an array of identities",

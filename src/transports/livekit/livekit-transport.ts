@@ -2,7 +2,7 @@
 import { type Clock, withinMs } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import {
-  fields,
+  fieldsOf,
   having,
   isFunction,
   numberFrom,
@@ -47,7 +47,7 @@ export interface LivekitTransportOptions {
   readonly room?: (rtc: Rtc) => RtcRoom;
 }
 
-const rules = fields({
+const rules = fieldsOf<LivekitTransportOptions>()({
   url: having<string>(isServerUrl, 'must be a ws://, wss://, http:// or https:// URL'),
   token: textOfLength(1, 100_000).optional(),
   getToken: having<NonNullable<LivekitTransportOptions['getToken']>>(isFunction, 'must be a function').optional(),

@@ -1,7 +1,7 @@
 // The channel `lk.agent.session`: what happens in a session is told to its user, and what the user asks is answered.
 import { AgentError } from '../../errors.ts';
 import type { SessionEventMap, SessionEventName } from '../../events.ts';
-import { fields, having, parseOptions, trueOrFalse } from '../../options.ts';
+import { fieldsOf, having, parseOptions, trueOrFalse } from '../../options.ts';
 import { ChannelStay } from './channel-stay.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -41,7 +41,7 @@ export interface SessionChannelOptions {
   readonly events?: 'onRequest' | 'always';
 }
 
-const rules = fields({
+const rules = fieldsOf<SessionChannelOptions>()({
   showTools: trueOrFalse().default(true),
   showInstructions: trueOrFalse().default(false),
   events: having<'onRequest' | 'always'>(

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { AgentError, textOf } from '../../errors.ts';
 import {
-  fields,
+  fieldsOf,
   having,
   isFunction,
   isObject,
@@ -44,7 +44,7 @@ export interface HealthServerOptions {
   readonly logger?: Logger;
 }
 
-const schema = fields({
+const schema = fieldsOf<HealthServerOptions>()({
   source: having<HealthSource>(isObject, 'must be a WorkerManager'),
   tools: having<() => readonly KnownTool[]>(isFunction, 'must be a function').optional(),
   host: textOfLength(1, 1_000).default('127.0.0.1'),
@@ -59,6 +59,7 @@ const CHECK_EVERY_MS = 1_000;
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8_192;
 
+/** Answers probes, Prometheus and operators over HTTP. It is started and closed by whoever made it; the worker knows nothing of it. */
 export class HealthServer {
   readonly #options: OptionsOf<typeof schema>;
   readonly #server: Server;

@@ -1,5 +1,5 @@
 // How many calls a host process carries, and when it is replaced.
-import { fields, wholeNumberFrom } from '../../options.ts';
+import { fieldsOf, wholeNumberFrom } from '../../options.ts';
 
 export interface HostOptions {
   /** Jobs in one host at the same time. Default 10, which is what the room library carries well; 1 to 100. */
@@ -19,7 +19,7 @@ const whole = (fallback: number, max = Number.MAX_SAFE_INTEGER) => {
   return wholeNumberFrom(1, max, `must be a whole number ${bound}`).default(fallback);
 };
 
-export const hostOptions = fields({
+export const hostOptions = fieldsOf<HostOptions>()({
   sessionsPerHost: whole(10, 100),
   spares: whole(1, 32),
   recycleAfterJobs: whole(200),

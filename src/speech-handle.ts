@@ -1,7 +1,7 @@
 // What `say`, `sendText` and `generateReply` return: the fate of one asked-for reply.
 import type { TurnOutcome } from './events.ts';
 
-/** How an asked-for reply ended. `abandoned`: the session, or the tool that said it, was over before. */
+/** How an asked-for reply ended. `failed`: at most an apology was heard in its place. `abandoned`: the session, or the tool that said it, was over before. */
 export interface SpeechResult {
   readonly outcome: TurnOutcome;
   readonly turn: number | null;

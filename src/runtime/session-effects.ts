@@ -98,7 +98,8 @@ function settle(scope: SessionScope): void {
   const outcome = turn.outcome ?? (turn.cancelled === null ? 'failed' : 'interrupted');
   scope.asides.end(outcome);
   for (const id of turn.requestIds) {
-    scope.handles.get(id)?.settle({ outcome, turn: turn.n });
+    // What was asked for was not done, however the apology for it ended.
+    scope.handles.get(id)?.settle({ outcome: turn.mode === 'fallback' ? 'failed' : outcome, turn: turn.n });
     scope.handles.delete(id);
   }
   scope.emit('turn_completed', {

@@ -10,8 +10,8 @@ export const agentControl: MutantTable = {
     {
       name: 'control: anyone in the room may control',
       file: 'agent-control.ts',
-      find: "if (from === 'everyone' ||",
-      replace: "if (from !== '' ||",
+      find: "if (this.#options.from === 'everyone' ||",
+      replace: "if (this.#options.from !== '' ||",
     },
     {
       name: 'control: every verb may be used',
@@ -92,6 +92,18 @@ export const sessionChannel: MutantTable = {
   folder,
   tests: ['test/transports/livekit/session-channel.test.ts'],
   mutants: [
+    {
+      name: 'control: every session of the room answers',
+      file: 'agent-control.ts',
+      find: 'if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;',
+      replace: '',
+    },
+    {
+      name: 'a session takes the streams of the user of another',
+      file: 'shared-room.ts',
+      find: 'return seats.sort((a, b) => b.nearnessTo(identity) - a.nearnessTo(identity));',
+      replace: 'return seats;',
+    },
     {
       name: 'session channel: anyone in the room is answered',
       file: 'session-channel.ts',

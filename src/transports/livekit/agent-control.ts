@@ -145,6 +145,7 @@ export class AgentControl {
     this.#stay = new ChannelStay(connection, CONTROL_TOPIC);
     connection.room.on('dataReceived', (payload, participant, _kind, topic) => {
       if (topic !== CONTROL_TOPIC || participant === undefined) return;
+      if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;
       this.#counters.received++;
       if (connection.user === null && !this.#mayControl(participant.identity) && this.#waiting < MAX_WAITING)
         void this.#receiveLinked(connection, payload, participant.identity);
@@ -179,9 +180,13 @@ export class AgentControl {
   }
 
   #mayControl(identity: string): boolean {
+    if (this.#options.from === 'everyone' || identity === this.#stay?.connection.user?.identity) return true;
+    return this.#isNamed(identity);
+  }
+
+  #isNamed(identity: string): boolean {
     const { from } = this.#options;
-    if (from === 'everyone' || identity === this.#stay?.connection.user?.identity) return true;
-    return from !== 'user' && from.includes(identity);
+    return from !== 'everyone' && from !== 'user' && from.includes(identity);
   }
 
   #perform({ id, type, body }: Extract<ReadControl, { type: string }>, identity: string): void {

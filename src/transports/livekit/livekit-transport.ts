@@ -14,6 +14,7 @@ import {
 import type { Transport, TransportOpenOptions } from '../transport.ts';
 import { watchVideo } from './camera.ts';
 import { RoomConnection } from './room-connection.ts';
+import type { SessionRoom } from './room-seat.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
 
@@ -44,7 +45,7 @@ export interface LivekitTransportOptions {
   /** Loads the library; a test hands in a stand-in. */
   readonly load?: () => Promise<Rtc>;
   /** Makes the room of one attempt to join. Default: a room of its own; a seat in a shared one lets sessions share the stay. */
-  readonly room?: (rtc: Rtc) => RtcRoom;
+  readonly room?: (rtc: Rtc) => SessionRoom;
 }
 
 const rules = fieldsOf<LivekitTransportOptions>()({

@@ -8,10 +8,11 @@ import { Outbox } from './outbox.ts';
 import { PRE_CONNECT_TOPIC } from './pre-connect-audio.ts';
 import { microphoneOf, RoomEar } from './room-ear.ts';
 import { RoomPermissions, type RoomRight } from './room-permissions.ts';
+import type { SessionRoom } from './room-seat.ts';
 import type { RoomSpeaker } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { RoomVoice } from './room-voice.ts';
-import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcRoom, RtcTextReader } from './rtc.ts';
+import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcTextReader } from './rtc.ts';
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
@@ -22,7 +23,7 @@ const LEAVE_STEP_MS = 1_000;
 
 export interface RoomConnectionOptions {
   readonly rtc: Rtc;
-  readonly room: RtcRoom;
+  readonly room: SessionRoom;
   readonly identity: string | undefined;
   /** Hear what clients recorded before the agent was there. */
   readonly preConnectAudio: boolean;
@@ -40,7 +41,7 @@ export class RoomConnection implements TransportConnection {
   readonly texts: Outbox;
   /** Attributes of the agent; apart from the texts, because each waits for the server. */
   readonly attributes: Outbox;
-  readonly room: RtcRoom;
+  readonly room: SessionRoom;
   readonly clock: Clock;
   readonly switches: RoomSwitches;
   readonly #rtc: Rtc;
@@ -114,6 +115,7 @@ export class RoomConnection implements TransportConnection {
       onGiven: (right) => this.#regain(right),
     });
     this.#listen();
+    this.#setUser(null);
   }
 
   /** Null when the agent does not speak. */
@@ -172,8 +174,8 @@ export class RoomConnection implements TransportConnection {
     if (identity === this.#user?.identity || (identity === undefined && this.#user !== null)) return;
     this.#ear?.forget();
     this.#unsubscribe();
-    this.#user = null;
     this.#cutOff = null;
+    this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
   }
 
@@ -289,9 +291,16 @@ export class RoomConnection implements TransportConnection {
     if (!this.#isOpen || this.#user !== null) return;
     if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
     if (!this.#isUser(participant)) return;
-    this.#user = participant;
+    this.#cutOff = null;
+    // A recording that waits for this session comes before the microphone is heard.
+    this.#setUser(participant);
     for (const linked of this.#awaitingUser) linked();
     this.#subscribe();
+  }
+
+  #setUser(user: RtcParticipant | null): void {
+    this.#user = user;
+    this.room.linkTo?.(user?.identity ?? this.#cutOff ?? this.#identity ?? null);
   }
 
   #isUser(participant: RtcParticipant): boolean {
@@ -301,11 +310,12 @@ export class RoomConnection implements TransportConnection {
 
   #unlink(participant: RtcParticipant): void {
     if (participant.identity !== this.#user?.identity) return;
-    this.#user = null;
     this.#ear?.forget();
     const reason = endOfUser(this.#rtc, participant.disconnectReason);
     if (reason === null) this.#cutOff = participant.identity;
-    else if (this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
+    this.#setUser(null);
+    if (reason === null) return;
+    if (this.#isOpen) this.#open.onEvent({ type: 'closed', reason });
   }
 
   /**
@@ -315,6 +325,7 @@ export class RoomConnection implements TransportConnection {
   #reconnect(): void {
     this.#isReconnecting = false;
     this.#cutOff = null;
+    if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
     this.#subscribe();
     this.sink?.hold(false);

@@ -10,12 +10,21 @@ import type {
   RtcTextReader,
 } from './rtc.ts';
 
+/** A room as a session sees it: one of its own, or its part of one that several sessions share. */
+export interface SessionRoom extends RtcRoom {
+  /** Told whom the session talks to, or waits for; null: whoever comes. */
+  linkTo?(identity: string | null): void;
+  /** Does another session of the room talk to this participant? It answers them. */
+  isElsewhere?(identity: string): boolean;
+}
+
 /** What a seat needs of the room it is in. */
 export interface SeatHost {
   /** Joins, or finds the room joined or being joined. */
   attach(seat: RoomSeat, url: string, token: string, options: RtcConnectOptions): JoiningRoom;
-  /** The seat sees the room. */
+  /** The seat sees the room, and is for whom it says. */
   seated(seat: RoomSeat): void;
+  isElsewhere(seat: RoomSeat, identity: string): boolean;
   /** Leaves the room with the last seat. */
   detach(seat: RoomSeat): Promise<void>;
   listenTo(kind: StreamKind, topic: string): void;
@@ -36,13 +45,17 @@ export type StreamReader = { readonly text: RtcTextReader; readonly bytes: RtcBy
 type StreamHandler = (reader: never, from: { readonly identity: string }) => void;
 type Listener = (...args: never[]) => void;
 
-export class RoomSeat implements RtcRoom {
+/** How near a seat is to a participant: it may be linked to another one, or still to nobody. */
+export const NEARNESS = { none: 0, open: 1, linked: 2, guest: 3 } as const;
+
+export class RoomSeat implements SessionRoom {
   /** The only participant that this seat sees, hears, and speaks to; null: the whole room. */
   readonly guest: string | null;
   readonly #host: SeatHost;
   readonly #listeners = new Map<keyof RtcRoomEvents, Listener[]>();
   readonly #handlers = new Map<string, StreamHandler>();
   #real: RtcRoom | null = null;
+  #linked: string | null = null;
   #self: RtcLocalParticipant | undefined;
 
   constructor(host: SeatHost, guest: string | null) {
@@ -100,6 +113,25 @@ export class RoomSeat implements RtcRoom {
 
   registerByteStreamHandler(topic: string, handler: (reader: RtcByteReader, from: { identity: string }) => void): void {
     this.#register('bytes', topic, handler);
+  }
+
+  /** Whom it is for; null: whoever comes. */
+  get identity(): string | null {
+    return this.guest ?? this.#linked;
+  }
+
+  linkTo(identity: string | null): void {
+    this.#linked = identity;
+    if (this.#real !== null) this.#host.seated(this);
+  }
+
+  isElsewhere(identity: string): boolean {
+    return this.#host.isElsewhere(this, identity);
+  }
+
+  nearnessTo(identity: string): number {
+    if (this.identity === identity) return this.guest === null ? NEARNESS.linked : NEARNESS.guest;
+    return this.identity === null ? NEARNESS.open : NEARNESS.none;
   }
 
   sees(identity: string | undefined): boolean {

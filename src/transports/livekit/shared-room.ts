@@ -1,6 +1,13 @@
 // One stay in a room for all sessions of a job: joined with the first, left with the last, each in a seat of its own.
 import type { Clock } from '../../clock.ts';
-import { type JoiningRoom, RoomSeat, type SeatHost, type StreamKind, type StreamReader } from './room-seat.ts';
+import {
+  type JoiningRoom,
+  NEARNESS,
+  RoomSeat,
+  type SeatHost,
+  type StreamKind,
+  type StreamReader,
+} from './room-seat.ts';
 import type { Rtc, RtcConnectOptions, RtcPublication, RtcRoom, RtcRoomEvents } from './rtc.ts';
 import { audienceOf, type LimitTracks, limitTracks, type PublishedTrack } from './track-audience.ts';
 import { WaitingStreams } from './waiting-streams.ts';
@@ -106,8 +113,13 @@ export class SharedRoom implements SeatHost {
     return this.#join(url, token, options);
   }
 
-  seated({ guest }: RoomSeat): void {
-    if (guest !== null) this.#waiting.offerFrom(guest);
+  seated({ identity }: RoomSeat): void {
+    if (identity !== null) this.#waiting.offerFrom(identity);
+  }
+
+  isElsewhere(seat: RoomSeat, identity: string): boolean {
+    const nearest = this.#nearest(identity)[0];
+    return nearest !== undefined && nearest !== seat && nearest.nearnessTo(identity) >= NEARNESS.linked;
   }
 
   async detach(seat: RoomSeat): Promise<void> {
@@ -276,16 +288,23 @@ export class SharedRoom implements SeatHost {
   }
 
   #deliver<K extends StreamKind>(kind: K, topic: string, reader: StreamReader[K], identity: string): void {
-    const offer = () => {
-      const seats = [...this.#seats].filter((seat) => seat.sees(identity));
-      // Their own seat before one that sees the whole room: a stream can be read only once.
-      seats.sort((a, b) => Number(b.guest !== null) - Number(a.guest !== null));
-      return seats.some((seat) => seat.receive(kind, topic, reader, identity));
+    const offer = (least: number) =>
+      this.#nearest(identity).some(
+        (seat) => seat.nearnessTo(identity) >= least && seat.receive(kind, topic, reader, identity),
+      );
+    // Whoever talks to somebody else comes last: what they read of a stream the session that it is for cannot.
+    const drop = () => {
+      if (!offer(NEARNESS.none)) this.#inBackground('stream', () => reader.close());
     };
-    const drop = () => this.#inBackground('stream', () => reader.close());
-    if (offer()) return;
-    if (this.#holds > 0) this.#waiting.add(identity, offer, drop);
+    if (offer(NEARNESS.open)) return;
+    if (this.#holds > 0) this.#waiting.add(identity, () => offer(NEARNESS.open), drop);
     else drop();
+  }
+
+  /** Those who see the participant, their own first. */
+  #nearest(identity: string): RoomSeat[] {
+    const seats = [...this.#seats].filter((seat) => seat.sees(identity));
+    return seats.sort((a, b) => b.nearnessTo(identity) - a.nearnessTo(identity));
   }
 
   #inBackground(where: string, run: () => Promise<unknown>): void {

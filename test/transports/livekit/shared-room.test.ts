@@ -2,13 +2,18 @@ import { describe, expect, test } from 'vitest';
 import type { AudioFrame } from '../../../src/audio/frame.ts';
 import { seededIds } from '../../../src/ids.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
-import { livekitTransport } from '../../../src/transports/livekit/index.ts';
+import {
+  type AgentControlOptions,
+  attachAgentControl,
+  livekitTransport,
+} from '../../../src/transports/livekit/index.ts';
 import { joinOptions } from '../../../src/transports/livekit/livekit-transport.ts';
 import { PRE_CONNECT_TOPIC } from '../../../src/transports/livekit/pre-connect-audio.ts';
 import { SharedRoom } from '../../../src/transports/livekit/shared-room.ts';
 import type { TrackAudience } from '../../../src/transports/livekit/track-audience.ts';
 import type { TransportEvent } from '../../../src/transports/transport.ts';
 import { FakeParticipant, FakeRtcWorld, fakeTrack, KIND, WHY } from './fake-rtc.ts';
+import { ObservedFake } from './observed-session.ts';
 
 function start() {
   const clock = new VirtualClock();
@@ -397,6 +402,104 @@ describe('streams that come before the session they are for', () => {
     await clock.settle();
     expect(late.wasClosed).toBe(true);
     expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('sessions that see the whole room', () => {
+  const encoder = new TextEncoder();
+
+  async function twoInPublic(from: AgentControlOptions['from'] = 'user') {
+    const room = start();
+    const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
+    room.world.present.push(ann, bob);
+    const seats = { ann: room.seat(null, 'ann'), bob: room.seat(null, 'bob') };
+    const sessions = { ann: new ObservedFake(), bob: new ObservedFake() };
+    for (const name of ['ann', 'bob'] as const) {
+      sessions[name].state = 'idle';
+      attachAgentControl(sessions[name], seats[name].transport, name === 'ann' ? { from } : {});
+    }
+    await seats.ann.open();
+    await seats.bob.open();
+    /** What is answered to one request, and to whom. */
+    const ask = async (participant: FakeParticipant) => {
+      const before = room.world.room.data.length;
+      const request = encoder.encode(JSON.stringify({ type: 'interrupt', id: 1 }));
+      room.world.room.emit('dataReceived', request, participant, 1, 'agent-control');
+      await room.clock.settle();
+      return room.world.room.data
+        .slice(before)
+        .map(({ bytes, destination_identities: to }) => [to, JSON.parse(new TextDecoder().decode(bytes)).type]);
+    };
+    return { ...room, ann, bob, seats, sessions, ask };
+  }
+
+  test('each reads what its own participant writes', async () => {
+    const { world, seats, clock } = await twoInPublic();
+    world.room.receiveText('lk.chat', 'bob', 'hello');
+    world.room.receiveText('lk.chat', 'ann', 'hi');
+    await clock.settle();
+    expect(seats.bob.events).toEqual([{ type: 'text', text: 'hello' }]);
+    expect(seats.ann.events).toEqual([{ type: 'text', text: 'hi' }]);
+  });
+
+  test('what is asked of one is answered by that one, once', async () => {
+    const { ask, bob, sessions } = await twoInPublic('everyone');
+    expect(await ask(bob)).toEqual([[['bob'], 'result']]);
+    expect(sessions.ann.calls).toEqual([]);
+  });
+
+  test('unless another one names who asks', async () => {
+    const { ask, bob, sessions } = await twoInPublic(['bob']);
+    expect(await ask(bob)).toHaveLength(2);
+    expect([sessions.ann.calls.length, sessions.bob.calls.length]).toEqual([1, 1]);
+  });
+
+  test('a participant whose session is to come is not answered by that of another', async () => {
+    const { ask, world, bob, ann } = await twoInPublic();
+    world.room.leave(bob, WHY.SIGNAL_CLOSE);
+    expect(await ask(ann)).toEqual([[['ann'], 'result']]);
+    world.room.enter(bob);
+    expect(await ask(bob)).toEqual([[['bob'], 'result']]);
+  });
+
+  test('a private one is before them, and who is linked after relinking', async () => {
+    const { world, seat, seats, clock, ask, ann } = await twoInPublic();
+    const own = seat('ann');
+    attachAgentControl(Object.assign(new ObservedFake(), { state: 'idle' }), own.transport, {});
+    await own.open();
+    world.room.receiveText('lk.chat', 'ann', 'hi');
+    await clock.settle();
+    expect([own.events.length, seats.ann.events.length]).toEqual([1, 0]);
+    expect(await ask(ann)).toEqual([[['ann'], 'result']]);
+    await own.transport.close();
+    seats.ann.transport.linkTo('eve');
+    seats.bob.transport.linkTo('ann');
+    world.room.receiveText('lk.chat', 'ann', 'hi');
+    await clock.settle();
+    expect(seats.bob.events).toHaveLength(1);
+  });
+
+  test('what nobody is there for yet waits for whoever is linked to its sender, also without a guest', async () => {
+    const { world, seat, hold, clock } = start();
+    await hold();
+    world.present.push(new FakeParticipant('ann'));
+    world.room.enter(new FakeParticipant('ann'));
+    await seat(null, 'ann').open();
+    world.room.enter(new FakeParticipant('bob'));
+    const recorded = world.room.receiveBytes(PRE_CONNECT_TOPIC, 'bob', new Uint8Array(8));
+    const typed = world.room.receiveText('lk.chat', 'carl', 'x');
+    await clock.settle();
+    expect([recorded.wasRead, recorded.wasClosed]).toEqual([false, false]);
+    const bobs = seat(null, 'bob');
+    await bobs.open();
+    await clock.settle();
+    expect(recorded.wasRead).toBe(true);
+    bobs.transport.linkTo('carl');
+    await clock.settle();
+    expect(typed.wasRead).toBe(false);
+    world.room.enter(new FakeParticipant('carl'));
+    await clock.settle();
+    expect(typed.wasRead).toBe(true);
   });
 });
 

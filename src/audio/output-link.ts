@@ -61,7 +61,7 @@ export interface AudioWriter {
 }
 
 export interface FlushResult {
-  /** Milliseconds of the segment that were played. */
+  /** Milliseconds of the segment that were played; 0 when it was over: then nothing was cut. */
   readonly playedMs: number;
   readonly heardText: string;
 }
@@ -188,8 +188,9 @@ export class OutputLink<Key> {
     const played = this.#played(segment);
     if (!segment.synthesized) this.#voice?.cancel();
     this.#release();
+    if (segment.drainedTold) return { playedMs: 0, heardText: '' };
     const text = heardText(segment.text, segment.marks, played, segment.samples);
-    if (!segment.drainedTold) this.#events.heard(segment.key, segment.itemId, text, true);
+    this.#events.heard(segment.key, segment.itemId, text, true);
     return { playedMs: (played * 1000) / this.#rateHz, heardText: text };
   }
 

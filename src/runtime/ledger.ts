@@ -148,6 +148,7 @@ export class Ledger {
     turn.phase = 'thinking';
     turn.outcome = null;
     turn.cancelled = null;
+    turn.cutUnheard = false;
     turn.held = false;
     turn.lastProgressAtMs = this.#options.now();
     turn.progressToldAtMs = turn.lastProgressAtMs;

@@ -78,10 +78,12 @@ function interrupt(scope: SessionScope, cause: CancelCause): void {
     scope.output.flush();
     return;
   }
-  const isFirst = turn.cancelled === null && turn.outcome === null;
+  const isFirst = turn.cancelled === null;
+  const wasOpen = turn.outcome === null;
   turn.cancelled ??= cause;
   const { playedMs, heardText } = flush(scope);
-  if (isFirst) scope.emit('interruption', { turn: turn.n, cause: turn.cancelled, playedMs, heardText });
+  if (isFirst) turn.cutUnheard = playedMs === 0 && heardText === '';
+  if (isFirst && wasOpen) scope.emit('interruption', { turn: turn.n, cause: turn.cancelled, playedMs, heardText });
   const ref = scope.whereis(turnName(turn));
   if (ref === undefined) down(scope, keyOf(turn));
   else ref.send({ type: 'turn.cancel' });

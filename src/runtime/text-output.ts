@@ -74,9 +74,9 @@ export class TextOutput<Key> implements ReplyOutput<Key> {
     this.#epoch++;
     const segment = this.#segment;
     this.#segment = null;
-    if (segment === null) return { playedMs: 0, heardText: '' };
+    if (segment === null || segment.over) return { playedMs: 0, heardText: '' };
     const heardText = segment.shownAtMs === null ? '' : segment.text;
-    if (!segment.over) this.#events.heard(segment.key, segment.itemId, heardText, true);
+    this.#events.heard(segment.key, segment.itemId, heardText, true);
     return { playedMs: 0, heardText };
   }
 

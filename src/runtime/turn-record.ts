@@ -14,6 +14,8 @@ export interface TurnRecord extends TurnKey {
   phase: TurnPhase;
   held: boolean;
   heard: boolean;
+  /** Nothing was being heard of it when it was cut: before its first sound, or between what it said first and the answer. */
+  cutUnheard: boolean;
   cancelled: CancelCause | null;
   outcome: TurnOutcome | null;
   byDeadline: boolean;
@@ -72,6 +74,7 @@ export function newTurn(start: TurnStart, { nowMs, lastVoiceAtMs, finalAtMs }: T
     phase: mode === 'say' || mode === 'fallback' ? 'responding' : 'thinking',
     held: false,
     heard: false,
+    cutUnheard: false,
     cancelled: null,
     outcome: null,
     byDeadline: false,
@@ -99,10 +102,10 @@ export function isOver({ outcome, cancelled }: TurnRecord): boolean {
 }
 
 /** Cut unheard by voice or text (a cough must not eat a question), or never meant as an answer. */
-export function leavesDebt({ mode, heard, cancelled, outcome }: TurnRecord): boolean {
+export function leavesDebt({ mode, cutUnheard, cancelled, outcome }: TurnRecord): boolean {
   if (mode === 'say') return true;
   if (outcome === 'completed' || outcome === 'empty') return false;
-  return !heard && (cancelled === 'voice' || cancelled === 'text');
+  return cutUnheard && (cancelled === 'voice' || cancelled === 'text');
 }
 
 /** What the session chart sees of it. */

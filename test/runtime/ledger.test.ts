@@ -65,15 +65,17 @@ describe('turns', () => {
     expect(ledger.openTurn(1_000).mode).toBe('request');
   });
 
+  const unheard = { cutUnheard: true };
   const debts: readonly [what: string, end: Partial<TurnRecord>, owed: boolean][] = [
-    ['cut by voice before it was heard', { cancelled: 'voice', outcome: 'interrupted' }, true],
-    ['cut by text before it was heard', { cancelled: 'text', outcome: 'interrupted' }, true],
-    ['killed because it did not end when it was cut', { cancelled: 'voice', outcome: null }, true],
-    ['that failed at the moment when it was cut', { cancelled: 'voice', outcome: 'failed' }, true],
-    ['that was complete at the moment when it was cut', { cancelled: 'voice', outcome: 'completed' }, false],
-    ['of a model with nothing to say', { cancelled: 'voice', outcome: 'empty' }, false],
-    ['cut by the host', { cancelled: 'host', outcome: 'interrupted' }, false],
-    ['cut when it was audible', { cancelled: 'voice', outcome: 'interrupted', heard: true }, false],
+    ['cut by voice before it was heard', { ...unheard, cancelled: 'voice', outcome: 'interrupted' }, true],
+    ['cut by text before it was heard', { ...unheard, cancelled: 'text', outcome: 'interrupted' }, true],
+    ['killed because it did not end when it was cut', { ...unheard, cancelled: 'voice', outcome: null }, true],
+    ['that failed at the moment when it was cut', { ...unheard, cancelled: 'voice', outcome: 'failed' }, true],
+    ['cut after its announcement', { ...unheard, heard: true, cancelled: 'voice', outcome: 'interrupted' }, true],
+    ['that was complete when it was cut', { ...unheard, cancelled: 'voice', outcome: 'completed' }, false],
+    ['of a model with nothing to say', { ...unheard, cancelled: 'voice', outcome: 'empty' }, false],
+    ['cut by the host', { ...unheard, cancelled: 'host', outcome: 'interrupted' }, false],
+    ['cut when it was audible', { heard: true, cancelled: 'voice', outcome: 'interrupted' }, false],
     ['that failed', { outcome: 'failed' }, false],
   ];
   test.each(debts)('an answer %s: the question is still owed = %#', (_what, end, owed) => {
@@ -94,7 +96,7 @@ describe('turns', () => {
   test.each(says)('given text that ended as %o is no answer: the question stays owed', (end) => {
     const { ledger, ask, levels } = setUp();
     ask('text', 'question');
-    Object.assign(ledger.openTurn(1_000), { cancelled: 'voice', outcome: 'interrupted' });
+    Object.assign(ledger.openTurn(1_000), { ...unheard, cancelled: 'voice', outcome: 'interrupted' });
     ledger.settleTurn();
     ask('say', 'Welcome.');
     Object.assign(ledger.openTurn(1_000), end);

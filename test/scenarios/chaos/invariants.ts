@@ -104,32 +104,36 @@ const everyTurnEndsOnce: Rule = (evidence) => {
   return broken;
 };
 
-/** A user item belongs to a turn that answered it, apologised for it, failed aloud, or was cut by someone's will. */
+/**
+ * A user item belongs to a turn that answered it, apologised for it, failed aloud, or was cut by someone's will. The
+ * answer to the probe is the answer to nothing else: it comes when everything before it has long been settled.
+ */
 const everyItemIsAnswered: Rule = (evidence) => {
-  const over = overAtMs(evidence);
-  const completed = events(evidence, 'turn_completed');
+  // What was still open when the call ended stays in the history without an answer.
+  if (overAtMs(evidence) <= evidence.probeAtMs) return [];
+  const beforeProbe = ({ atMs }: { readonly atMs: number }) => atMs < evidence.probeAtMs;
+  const started = new Set(
+    events(evidence, 'turn_started')
+      .filter(beforeProbe)
+      .map(({ turn }) => turn),
+  );
+  const completed = events(evidence, 'turn_completed').filter(beforeProbe);
   const cuts = events(evidence, 'interruption');
-  const broken: string[] = [];
-  for (const item of evidence.history) {
-    if (item.type !== 'user') continue;
-    const settles = (turn: number): boolean => {
-      const end = completed.find((event) => event.turn === turn);
-      if (end === undefined) return false;
-      if (end.mode === 'say') return false;
-      const cut = cuts.find((event) => event.turn === turn);
-      const outcomes: Partial<Record<TurnOutcome, boolean>> = { completed: true, empty: true, failed: true };
-      if (outcomes[end.outcome] === true) return true;
-      return cut === undefined || cut.cause === 'host' || cut.cause === 'closing' || cut.playedMs > 0;
-    };
-    const last = Math.max(0, ...completed.map(({ turn }) => turn));
-    let isSettled = false;
-    for (let turn = item.turn; turn <= last && !isSettled; turn++) isSettled = settles(turn);
-    // What was still open when the call ended stays in the history without an answer.
-    const endedMeanwhile = over < evidence.probeAtMs;
-    if (!isSettled && !endedMeanwhile && over > evidence.probeAtMs)
-      broken.push(`"${item.text}" (turn ${item.turn}) got no answer`);
-  }
-  return broken;
+  // A text that was taken back stays said and gets no answer.
+  const isWithdrawn = (said: string) =>
+    evidence.typed.some(({ text, asked }) => text === said && asked?.result?.turn === null);
+  const settles = ({ turn, mode, outcome }: (typeof completed)[number]): boolean => {
+    if (mode === 'say') return false;
+    const cut = cuts.find((event) => event.turn === turn);
+    const outcomes: Partial<Record<TurnOutcome, boolean>> = { completed: true, empty: true, failed: true };
+    if (outcomes[outcome] === true) return true;
+    return cut === undefined || cut.cause === 'host' || cut.cause === 'closing' || cut.playedMs > 0;
+  };
+  return evidence.history.flatMap((item) => {
+    if (item.type !== 'user' || !started.has(item.turn) || isWithdrawn(item.text)) return [];
+    const isSettled = completed.some((end) => end.turn >= item.turn && settles(end));
+    return isSettled ? [] : [`"${item.text}" (turn ${item.turn}) got no answer`];
+  });
 };
 
 const noWordIsLost: Rule = (evidence) => {

@@ -27,6 +27,13 @@ export interface SpokenWord {
   readonly sttDelayMs: number;
 }
 
+export interface TypedText {
+  readonly text: string;
+  readonly atMs: number;
+  /** Null when it came over the transport. */
+  readonly asked: AskedFor | null;
+}
+
 /** Text that the model or the host gave to be spoken. */
 export interface GivenText {
   readonly text: string;
@@ -48,7 +55,7 @@ export interface Evidence {
   readonly plan: Plan;
   readonly log: TestCall['log'];
   readonly words: readonly SpokenWord[];
-  readonly typed: readonly { readonly text: string; readonly atMs: number }[];
+  readonly typed: readonly TypedText[];
   readonly clearedAtMs: readonly number[];
   readonly given: readonly GivenText[];
   readonly heard: readonly HeardAudio[];
@@ -123,7 +130,7 @@ export async function perform(plan: Plan): Promise<Evidence> {
 
 async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
   const words: SpokenWord[] = [];
-  const typed: { text: string; atMs: number }[] = [];
+  const typed: TypedText[] = [];
   const clearedAtMs: number[] = [];
   const given: GivenText[] = [];
   const handles: AskedFor[] = [];
@@ -199,6 +206,7 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     void handle.then((result) => {
       asked.result = result;
     });
+    return asked;
   };
   const later = (forMs: number, run: () => void) => call.clock.setTimeout(run, forMs);
   const isOver = () => call.log.some(({ name }) => name === 'session_stopped');
@@ -226,9 +234,10 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
         return user.speak('', { durationMs: action.durationMs });
       case 'type': {
         const text = `t${typed.length + 1}`;
-        typed.push({ text, atMs: call.now() });
-        if (typed.length % 2 === 0) return user.type(text);
-        return ask(session.sendText(text));
+        const atMs = call.now();
+        const isByHost = typed.length % 2 === 0;
+        typed.push({ text, atMs, asked: isByHost ? ask(session.sendText(text)) : null });
+        return isByHost ? undefined : user.type(text);
       }
       case 'say': {
         const text = reply(action.words);

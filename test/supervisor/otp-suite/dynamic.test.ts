@@ -9,6 +9,7 @@ import {
   terminateChild,
   whichChildren,
 } from '../../../src/supervisor/index.ts';
+import { tablePasses } from '../table-passes.ts';
 import { counts, nested, world } from '../world.ts';
 
 describe('dynamic', () => {
@@ -105,14 +106,12 @@ describe('dynamic', () => {
         const started = startChildNow(sup, { id: 'x', restart: 'temporary', shutdown: 'brutal_kill', start });
         if (started !== 'queued' && started.ok && started.ref !== undefined) refs.push(started.ref);
       }
-      const startedMs = performance.now();
-      for (const ref of refs) await terminateChild(sup, ref);
-      return performance.now() - startedMs;
+      return tablePasses(async () => {
+        for (const ref of refs) await terminateChild(sup, ref);
+      });
     };
-    await cycle(1_000);
-    const small = await cycle(1_000);
-    const large = await cycle(10_000);
-    expect(large / small).toBeLessThan(50);
+    // OTP's own test measures the time.
+    expect([await cycle(10), await cycle(1_000)]).toEqual([0, 0]);
   });
 
   test('a child that says ignore at its restart is forgotten', async () => {

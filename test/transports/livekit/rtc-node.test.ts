@@ -2,30 +2,14 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import {
-  AudioFrame,
-  AudioSource,
-  AudioStream,
-  LocalAudioTrack,
-  type RemoteTrackPublication,
-  type Room,
-  VideoBufferType,
-  VideoFrame,
-  type VideoFrameEvent,
-} from '@livekit/rtc-node';
+import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, VideoBufferType, VideoFrame } from '@livekit/rtc-node';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AudioFrame as Frame } from '../../../src/audio/frame.ts';
 import { realClock } from '../../../src/clock.ts';
-import { disposeLivekit, type Rtc } from '../../../src/transports/livekit/index.ts';
+import { disposeLivekit } from '../../../src/transports/livekit/index.ts';
 import { readMicrophone } from '../../../src/transports/livekit/microphone.ts';
 import { RoomSpeaker, SOURCE_QUEUE_MS } from '../../../src/transports/livekit/room-speaker.ts';
-import {
-  loadRtc,
-  type RtcPublication,
-  type RtcRoom,
-  type RtcTrack,
-  type RtcVideoEvent,
-} from '../../../src/transports/livekit/rtc.ts';
+import { loadRtc } from '../../../src/transports/livekit/rtc.ts';
 import { toRgba, yuvLength } from '../../../src/transports/livekit/yuv.ts';
 
 const RATE = 24_000;
@@ -71,20 +55,6 @@ async function loop() {
   };
   return { rtc, source, speaker, refusals, frames, samples, until, end };
 }
-
-test('the types that stand for the library are a part of its own', () => {
-  // Fails to compile when they drift apart.
-  const fits = [
-    // All but `on`, which is generic over the names of the events.
-    (own: Room): Omit<RtcRoom, 'on'> => own,
-    (own: AudioSource): InstanceType<Rtc['AudioSource']> => own,
-    (own: AudioFrame): InstanceType<Rtc['AudioFrame']> => own,
-    (own: LocalAudioTrack): RtcTrack => own,
-    (own: RemoteTrackPublication): RtcPublication => own,
-    (own: VideoFrameEvent): RtcVideoEvent => own,
-  ];
-  expect(fits).toHaveLength(6);
-});
 
 describe('the source', () => {
   test('refuses captures beside each other, which is why there is one pump', async () => {

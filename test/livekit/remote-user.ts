@@ -7,6 +7,7 @@ export class RemoteUser {
   readonly reports: UserReport[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  readonly #mayFail = new Set<string>();
   /** Commands that failed and that no wait of the test was for. */
   readonly #failures = new Set<UserReport>();
 
@@ -18,7 +19,9 @@ export class RemoteUser {
     this.#child.on('message', (report) => this.#hear(report as UserReport)); // sent by user-process.ts only
   }
 
-  send(command: UserCommand): void {
+  /** @param mayFail the room may be gone before it is done; default false: a failure fails the test */
+  send(command: UserCommand, { mayFail = false } = {}): void {
+    if (mayFail) this.#mayFail.add(command.type);
     this.#child.send(command);
   }
 
@@ -85,7 +88,7 @@ export class RemoteUser {
 
   #hear(report: UserReport): void {
     this.reports.push(report);
-    if (report.type === 'failed') this.#failures.add(report);
+    if (report.type === 'failed' && !this.#mayFail.has(report.command)) this.#failures.add(report);
     for (const look of [...this.#waiting]) look();
   }
 

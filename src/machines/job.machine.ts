@@ -10,7 +10,7 @@ export interface JobSettings {
   readonly assignmentMs: number;
   /** Assigned -> the runner has begun. */
   readonly startMs: number;
-  /** A termination during the join is looked at again after this. */
+  /** A termination that is doubted is looked at again after this. */
   readonly recheckMs: number;
   /** Told to end -> ended, shutdown callbacks included. */
   readonly endMs: number;
@@ -40,7 +40,7 @@ export type JobEvent =
   | { readonly type: 'job.ended'; readonly error: string | null }
   /** What ran the job is gone: no callback can run. */
   | { readonly type: 'job.died'; readonly error: string }
-  /** From the server. `isDoubtful`: the agent was just joining, and a join that is repeated looks like a leave. */
+  /** From the server. `isDoubtful`: the agent may have left its room only to come back, which looks like the end of its job. */
   | { readonly type: 'job.terminate'; readonly isDoubtful: boolean }
   | { readonly type: 'job.stop'; readonly reason: string }
   /** The socket is lost: an assignment cannot come any more. */
@@ -93,7 +93,9 @@ export const jobMachine = setup({
     startRun: effectSlot<JobRef>('startRun'),
     /** Tells the server that the job runs. */
     showRunning: effectSlot<JobRef>('showRunning'),
-    /** Sends `job.stop` when the agent is not in its room. */
+    /** Sends `job.stop` when the server says that it has deleted the dispatch of the job. */
+    askServer: effectSlot<JobRef>('askServer'),
+    /** Doubts on with another `job.terminate`, or ends a job whose agent does not come back. */
     lookAgain: effectSlot<JobRef>('lookAgain'),
     /** Has the shutdown callbacks run; `job.ended` follows. `hasFailed`: it ends because something broke. */
     stopRun: effectSlot<JobRef & { reason: string; hasFailed: boolean }>('stopRun'),
@@ -174,6 +176,7 @@ export const jobMachine = setup({
       states: {
         steady: {},
         doubting: {
+          entry: { type: 'askServer', params: ({ context: { jobId } }) => ({ jobId }) },
           after: {
             recheck: {
               target: 'steady',

@@ -173,9 +173,10 @@ export class JobRoom {
 
   #over(reason: number, seats: number): void {
     const { onPresence, onOver } = this.#options;
-    onPresence('left');
     const wasHeld = this.#held !== null;
     const why = this.#rtc === null ? null : endOfAgent(this.#rtc, reason);
+    const isOwnWill = reason === this.#rtc?.DisconnectReason.CLIENT_INITIATED;
+    onPresence(why === null ? 'lost' : isOwnWill ? 'left' : 'removed');
     if (!wasHeld || this.#isLeaving || (seats > 0 && why === null)) return;
     onOver(why);
   }

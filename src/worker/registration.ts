@@ -22,6 +22,7 @@ import {
   type ServerSaid,
   workerStatusBytes,
 } from './messages.ts';
+import { isDoubtful } from './termination.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
 export type ShownStatus = 'available' | 'full' | 'draining';
@@ -287,19 +288,9 @@ export class Registration {
       this.log.debug({ jobId }, 'termination of a job that is not here');
       return;
     }
-    record.actor?.send({ type: 'job.terminate', isDoubtful: this.#isDoubtful(record.run?.presence()) });
-  }
-
-  /** A join that is repeated with the same identity looks to the server like an agent that left. */
-  #isDoubtful(presence: { readonly state: string; readonly sinceMs: number } | undefined): boolean {
-    if (presence === undefined) return false;
-    if (presence.state === 'joining') return true;
-    return presence.state === 'joined' && this.#scope.clock.now() - presence.sinceMs < DOUBT_MS;
+    record.actor?.send({ type: 'job.terminate', isDoubtful: isDoubtful(record.run?.presence()) });
   }
 }
-
-/** A termination this soon after a join may speak of the attempt before it. */
-export const DOUBT_MS = 4_000;
 
 /** The socket, or an error when it takes too long or nobody waits for it any more. One that comes later is closed. */
 async function inTime(

@@ -32,8 +32,11 @@ export type RunReport =
   /** A hint for `presence()` across a process boundary; no event of the job's chart. */
   | { readonly type: 'job.presence'; readonly state: Presence };
 
-/** Where the agent is: it has never joined a room, joins, is in it, or has left. */
-export type Presence = 'none' | 'joining' | 'joined' | 'left';
+/**
+ * Where the agent is: it has never joined a room, joins, is in it, or is out of it. `left`: by itself. `lost`: the network
+ * failed, and it may join again. `removed`: it was sent away, its identity was taken, or the room is gone.
+ */
+export type Presence = 'none' | 'joining' | 'joined' | 'left' | 'lost' | 'removed';
 
 export interface JobRun {
   /** Aborts the job's signal and has its shutdown callbacks run; `job.ended` follows. Idempotent. */

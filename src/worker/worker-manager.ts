@@ -26,6 +26,7 @@ import { type Logger, silentLogger } from './logger.ts';
 import { hasReconciler } from './reconciler/has-reconciler.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
+import { reportLog } from './runtime-log.ts';
 import type { ServerApi } from './server-api.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { type WorkerTree, workerTree } from './worker-tree.ts';
@@ -40,7 +41,7 @@ export interface WorkerManagerOptions extends ConnectionOptions {
   readonly runner?: JobRunner;
   /** Told what came of each offer. May throw. */
   readonly onJobReport?: (report: JobReport) => void;
-  /** Restarts and ends of supervised children. Default: nobody. */
+  /** Restarts and ends of supervised children. Default: what went wrong is logged. */
   readonly onReport?: (report: Report) => void;
   /** Told what callbacks and inspectors threw. Default: logged. */
   readonly onProblem?: ProblemHandler;
@@ -143,20 +144,22 @@ export class WorkerManager {
     this.#options = options;
     this.clock = clock;
     this.runner = options.runner ?? new InProcessRunner({ definition, clock, ids, logger });
+    const connection = resolveConnection(options, options.env ?? process.env);
     this.#scope = new WorkerScope({
       definition,
-      connection: resolveConnection(options, options.env ?? process.env),
+      connection,
       clock,
       ids,
       logger,
       cpu: options.cpu ?? machineCpu(),
       runner: this.runner,
       openSocket: options.openSocket ?? realSocket(clock),
+      api: options.api ?? (clock.isVirtual ? null : serverApi({ connection, clock })),
       initialAttempts,
       onProblem: options.onProblem ?? (({ where, error }) => logger.error({ where, error: String(error) }, 'problem')),
       onJobReport: options.onJobReport ?? (() => {}),
     });
-    this.#reconciler = reconcilerFor(this.#scope, options.api);
+    this.#reconciler = reconcilerFor(this.#scope);
     this.#tree = workerTree(this.#scope, this.#reconciler, (failure) => {
       this.#failure ??= failure;
       this.#resolveStopped();
@@ -248,14 +251,14 @@ export class WorkerManager {
 
   async #open(): Promise<void> {
     if (this.#stopping !== null) throw new AgentError('ERR_CLOSED', 'the worker was stopped');
-    const { onReport, inspect } = this.#options;
-    const { clock, ids, onProblem } = this.#scope;
+    const { clock, ids, logger, onProblem } = this.#scope;
+    const { onReport = reportLog(logger), inspect } = this.#options;
     const root = startRoot(this.#tree.logic, {
       id: 'worker',
       clock,
       onProblem,
       random: () => ids.random(),
-      ...(onReport !== undefined && { onReport }),
+      onReport,
       ...(inspect !== undefined && { inspect }),
     });
     this.#root = root;
@@ -283,11 +286,8 @@ export class WorkerManager {
   }
 }
 
-function reconcilerFor(scope: WorkerScope, api: ServerApi | undefined): Reconciler | null {
-  const { definition, connection, clock } = scope;
-  if (!hasReconciler(definition)) return null;
-  if (api === undefined && clock.isVirtual) return null;
-  return new Reconciler(scope, api ?? serverApi({ connection, clock }));
+function reconcilerFor(scope: WorkerScope): Reconciler | null {
+  return scope.api === null || !hasReconciler(scope.definition) ? null : new Reconciler(scope, scope.api);
 }
 
 function gaveUp(reason: ExitReason): ConnectionFailure {

@@ -12,6 +12,7 @@ import type { Logger } from './logger.ts';
 import type { ReportedStatus } from './messages.ts';
 import type { Registration } from './registration.ts';
 import type { CallbackResult, JobRunner } from './runner.ts';
+import type { ServerApi } from './server-api.ts';
 
 /** What came of one offer; told once for each, when nothing of the job is left. */
 export interface JobReport {
@@ -34,6 +35,8 @@ export interface WorkerScopeOptions {
   readonly cpu: CpuMeter;
   readonly runner: JobRunner;
   readonly openSocket: OpenSocket;
+  /** Null: the server cannot be asked anything. */
+  readonly api: ServerApi | null;
   /** Attempts to connect before the first registration; null means for ever. */
   readonly initialAttempts: number | null;
   readonly onProblem: ProblemHandler;
@@ -51,6 +54,7 @@ export class WorkerScope {
   readonly logger: Logger;
   readonly runner: JobRunner;
   readonly openSocket: OpenSocket;
+  readonly api: ServerApi | null;
   readonly initialAttempts: number | null;
   readonly jobs: JobTable;
   readonly registrations = new Map<string, Registration>();
@@ -72,6 +76,7 @@ export class WorkerScope {
     this.logger = options.logger;
     this.runner = options.runner;
     this.openSocket = options.openSocket;
+    this.api = options.api;
     this.initialAttempts = options.initialAttempts;
     this.onProblem = options.onProblem;
     this.#cpuMeter = options.cpu;

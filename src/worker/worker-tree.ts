@@ -17,9 +17,11 @@ import {
 import type { JobDecision } from './define-worker.ts';
 import type { JobInfo } from './job-info.ts';
 import type { JobRecord } from './job-table.ts';
+import { isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
-import { DOUBT_MS, OPEN_TIMEOUT_MS, Registration } from './registration.ts';
+import { OPEN_TIMEOUT_MS, Registration } from './registration.ts';
+import { lookAgain, RECHECK_MS } from './termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
 /** Never reached: the registration has its own deadline, which tells and counts the attempt. */
@@ -185,7 +187,7 @@ function workerLogicOf(scope: WorkerScope, reconciler: Reconciler | null) {
 }
 
 function jobLogicOf(parts: JobParts) {
-  const { scope, meant } = parts;
+  const { scope, reconciler, meant } = parts;
   const withRecord = (jobId: string, act: (record: JobRecord) => void) => {
     const record = scope.jobs.get(jobId);
     if (record !== undefined) act(record);
@@ -216,10 +218,19 @@ function jobLogicOf(parts: JobParts) {
         }),
       lookAgain: (_, { jobId }) =>
         withRecord(jobId, (record) => {
-          const isInRoom = record.run?.presence().state === 'joined';
-          scope.logger.warn({ ...idsOf(record), isInRoom }, 'a termination came while the agent was joining');
-          if (!isInRoom) record.actor?.send({ type: 'job.stop', reason: 'terminated by the server' });
+          const seen = lookAgain(record.run?.presence(), scope.clock.now());
+          scope.logger.info({ ...idsOf(record), seen }, 'the server took a leave of the agent for the end of the job');
+          if (seen === 'away') record.actor?.send({ type: 'job.terminate', isDoubtful: true });
+          else if (seen === 'removed') record.actor?.send({ type: 'job.stop', reason: 'terminated by the server' });
+          else if (seen === 'left') reconciler?.left(record);
+          else if (seen === 'lost')
+            record.actor?.send({
+              type: 'job.finished',
+              reason: 'the room was lost',
+              error: 'the agent did not get back into its room',
+            });
         }),
+      askServer: (_, { jobId }) => withRecord(jobId, (record) => void askServer(scope, record)),
       stopRun: (_, { jobId, reason, hasFailed }) =>
         withRecord(jobId, (record) => {
           if (!hasFailed) meant.add(record);
@@ -237,7 +248,7 @@ function jobSpec(parts: JobParts, logic: ReturnType<typeof jobLogicOf>, record: 
     decisionMs: filterTimeoutMs + (reconciler !== null && statedLineage(record.info) !== null ? OFFER_CHECK_MS : 0),
     assignmentMs: ASSIGNMENT_MS,
     startMs: START_MS,
-    recheckMs: DOUBT_MS,
+    recheckMs: RECHECK_MS,
     endMs: shutdownTimeoutMs + END_MARGIN_MS,
   };
   return {
@@ -285,6 +296,16 @@ function startRun({ scope }: JobParts, record: JobRecord): void {
       if (actor?.getSnapshot().status === 'active') actor.send(report);
     }),
   );
+}
+
+/** A dispatch that was deleted is no reason to wait for the second look. */
+async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promise<void> {
+  try {
+    if (api === null || !(await isDispatchGone(api, record.info))) return;
+    record.actor?.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
+  } catch (error) {
+    logger.debug({ ...idsOf(record), error: textOf(error) }, 'a termination could not be checked');
+  }
 }
 
 async function decide({ scope, reconciler }: JobParts, record: JobRecord, signal: AbortSignal): Promise<boolean> {

@@ -34,6 +34,7 @@ function startJob(filter: Filter) {
       answerNo: note('no'),
       startRun: note('start'),
       showRunning: note('running'),
+      askServer: note('ask'),
       lookAgain: note('look'),
       stopRun: (_, { reason }) => effects.push(`stop: ${reason}`),
     },
@@ -118,16 +119,16 @@ const rows: readonly { rule: string; filter?: Filter; steps: readonly Step[]; st
     effects: ['yes', 'start', 'running', 'stop: terminated by the server'],
   },
   {
-    rule: 'a termination during the join is only doubted',
+    rule: 'a termination that may speak of a reconnect is doubted, and the server is asked',
     steps: [...live, terminate(true), 3_999],
     state: { running: 'doubting' },
-    effects: ['yes', 'start', 'running'],
+    effects: ['yes', 'start', 'running', 'ask'],
   },
   {
     rule: 'a doubted termination is looked at again',
     steps: [...live, terminate(true), 4_000],
     state: { running: 'steady' },
-    effects: ['yes', 'start', 'running', 'look'],
+    effects: ['yes', 'start', 'running', 'ask', 'look'],
   },
 ];
 

@@ -26,10 +26,16 @@ export const worker: MutantTable = {
       replace: '',
     },
     {
-      name: 'a termination while the agent joins is believed at once',
-      file: 'worker/registration.ts',
-      find: "if (presence.state === 'joining') return true;",
-      replace: "if (presence.state === 'joining') return false;",
+      name: 'a termination is believed at once: a reconnect in full kills the call',
+      file: 'worker/termination.ts',
+      find: "return seen !== undefined && seen.state !== 'none' && seen.state !== 'removed';",
+      replace: "return seen?.state === 'joining';",
+    },
+    {
+      name: 'an agent that does not get back into its room keeps its job for ever',
+      file: 'worker/termination.ts',
+      find: 'nowMs - seen.sinceMs >= REJOIN_MS',
+      replace: 'nowMs < 0',
     },
     {
       name: 'one job more than maxJobs is taken',

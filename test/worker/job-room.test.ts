@@ -62,6 +62,27 @@ describe('joining without a session', () => {
     expect(job.participants.map(({ identity }) => identity)).toEqual(['bob']);
   });
 
+  test.each([
+    ['that was cut off may come back', WHY.UNKNOWN, 'lost'],
+    ['that the server sends away may come back', WHY.SERVER_SHUTDOWN, 'lost'],
+    ['that was removed does not', WHY.PARTICIPANT_REMOVED, 'removed'],
+    ['whose room is deleted does not', WHY.ROOM_DELETED, 'removed'],
+  ])('an agent %s', async (_, why, state) => {
+    const { world, job, settled, presence } = startTestJob();
+    await settled(job.joinRoom());
+    world.room.drop(why);
+    expect(presence).toEqual(['joining', 'joined', state]);
+  });
+
+  test('an agent that leaves by itself has left', async () => {
+    const { world, job, settled, presence, http } = startTestJob();
+    world.present.push(new FakeParticipant('ann'));
+    await settled(job.joinRoom());
+    await settled(job.deleteRoom());
+    expect(presence).toEqual(['joining', 'joined', 'left']);
+    expect(http.asked.map(({ method }) => method)).toEqual(['DeleteRoom']);
+  });
+
   test('the newest token of the server is used to join again', async () => {
     const { world, job, settled, clock } = startTestJob();
     world.present.push(new FakeParticipant('ann'));

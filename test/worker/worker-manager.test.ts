@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sleep } from '../../src/clock.ts';
 import { AgentError } from '../../src/errors.ts';
-import type { JobRunner } from '../../src/worker/runner.ts';
+import type { JobRunner, Presence } from '../../src/worker/runner.ts';
 import { startTestWorker } from './test-worker.ts';
 
 const statusesOf = (worker: ReturnType<typeof startTestWorker>) =>
@@ -418,7 +418,49 @@ describe('what becomes of a job', () => {
     await worker.end();
   });
 
-  test('a termination while the agent joins is believed only when it is not in the room 4 s later', async () => {
+  const doubted = async (...states: Presence[]) => {
+    const worker = startTestWorker();
+    await worker.start();
+    await worker.offer('AJ_1');
+    for (const state of states) worker.job('AJ_1').context.reportPresence(state);
+    await worker.clock.advance(10_000);
+    worker.network.server.terminate('AJ_1');
+    return worker;
+  };
+
+  test.each<[string, Presence[]]>([
+    ['reconnected in full', ['joining', 'joined']],
+    ['was sent away and is joining again', ['joined', 'lost']],
+    ['has left by itself, and something else keeps the job', ['joined', 'left']],
+  ])('a termination of an agent that %s ends nothing', async (_, states) => {
+    const worker = await doubted(...states);
+    await worker.clock.advance(3_000);
+    if (states.at(-1) === 'lost') worker.job('AJ_1').context.reportPresence('joined');
+    await worker.clock.advance(200_000);
+    expect(worker.job('AJ_1').context.signal.aborted).toBe(false);
+    expect(worker.reports).toEqual([]);
+    await worker.end();
+  });
+
+  test('an agent that is sent away for good after its termination ends as one that was meant to', async () => {
+    const worker = await doubted('joined');
+    await worker.clock.advance(3_000);
+    worker.job('AJ_1').context.reportPresence('removed');
+    await worker.clock.advance(1_010);
+    expect(worker.reports).toEqual([expect.objectContaining({ outcome: 'succeeded', error: null })]);
+    await worker.end();
+  });
+
+  test('an agent that does not get back into its room within a minute has failed', async () => {
+    const worker = await doubted('joined', 'lost');
+    await worker.clock.advance(49_000);
+    expect(worker.reports).toEqual([]);
+    await worker.clock.advance(6_000);
+    expect(worker.reports).toEqual([expect.objectContaining({ outcome: 'failed', reason: 'the room was lost' })]);
+    await worker.end();
+  });
+
+  test('a termination while the agent joins is believed when it was sent away 4 s later', async () => {
     const worker = startTestWorker();
     await worker.start();
     await worker.offer('AJ_1', 'AJ_2');
@@ -428,14 +470,12 @@ describe('what becomes of a job', () => {
     }
     await worker.settle();
     worker.job('AJ_1').context.reportPresence('joined');
+    worker.job('AJ_2').context.reportPresence('removed');
     await worker.clock.advance(3_999);
     expect(worker.reports).toEqual([]);
     await worker.clock.advance(10);
     expect(worker.reports.map((report) => report.jobId)).toEqual(['AJ_2']);
     expect(worker.job('AJ_1').context.signal.aborted).toBe(false);
-    worker.network.server.terminate('AJ_1');
-    await worker.clock.advance(10);
-    expect(worker.job('AJ_1').context.signal.aborted).toBe(true);
     await worker.end();
   });
 });

@@ -176,6 +176,11 @@ export class Reconciler {
     this.#redispatch(given);
   }
 
+  /** The agent of a job has left its room by itself, although the job goes on: the room gets no other one. */
+  left({ info }: JobRecord): void {
+    if (info.kind === 'room' && info.dispatchId !== '') this.#release(info);
+  }
+
   /** Ends the running jobs, with their shutdown callbacks, and has their rooms dispatched again. */
   handOver(): void {
     for (const { info, phase, actor } of this.#scope.jobs.list()) {
@@ -247,7 +252,11 @@ export class Reconciler {
     );
     if (facts === null || signal.aborted) return;
     const [dispatches, participants] = facts;
-    const own = jobs.list().filter(({ info }) => info.roomSid === room.sid && info.dispatchId !== '');
+    const own = jobs
+      .list()
+      .filter(
+        ({ info }) => info.roomSid === room.sid && info.dispatchId !== '' && !this.#released.has(info.dispatchId),
+      );
     const verdicts = this.#watch.judge({
       room,
       dispatches: dispatches.filter(this.#isOurs),

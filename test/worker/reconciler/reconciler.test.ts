@@ -125,6 +125,41 @@ describe('rooms that lost their agent', () => {
   });
 });
 
+describe('an agent whose connection is made anew in full', () => {
+  const started = async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(12_000);
+    const [agent] = cluster.living(room);
+    if (agent === undefined) throw new Error('no agent');
+    return { worker, room, agent };
+  };
+
+  test('goes on, although the server has ended its job; it ends when its dispatch is deleted later', async () => {
+    const { room, agent } = await started();
+    await cluster.addWorker();
+    void cluster.reconnect(room, agent, 1_000);
+    await clock.advance(60_000);
+    expect([cluster.living(room), cluster.created, room.dispatches.length]).toEqual([[agent], 0, 1]);
+    cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
+    await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+
+  test('a dispatch that is deleted ends the call at once', async () => {
+    const { room } = await started();
+    cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
+    await later(200, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+
+  test('a dispatch that is deleted while the API is away ends the call when the server sends the agent away', async () => {
+    const { worker, room } = await started();
+    worker.api.isDown = true;
+    cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
+    await later(5_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+});
+
 test('a worker that hands over: its rooms go on at another worker, and that is no death', async () => {
   const worker = await cluster.addWorker();
   await clock.advance(100);

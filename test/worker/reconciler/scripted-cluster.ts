@@ -17,7 +17,7 @@ import { AgentError } from '../../../src/errors.ts';
 import { type Ids, seededIds } from '../../../src/ids.ts';
 import type { OpenSocket, SocketListener } from '../../../src/worker/agent-socket.ts';
 import { defineWorker, type WorkerOptions } from '../../../src/worker/define-worker.ts';
-import type { AssignedJob, JobRun, JobRunner, RunReport } from '../../../src/worker/runner.ts';
+import type { AssignedJob, JobRun, JobRunner, Presence, RunReport } from '../../../src/worker/runner.ts';
 import type { ServerApi, ServerDispatch, ServerJob, ServerParticipant } from '../../../src/worker/server-api.ts';
 import { WorkerManager } from '../../../src/worker/worker-manager.ts';
 import { CONNECTION, type LogLine, recorder } from '../test-worker.ts';
@@ -27,6 +27,8 @@ const NAME = 'test-agent';
 const SELECTION_MS = 200;
 const OFFER_MS = 3_000;
 const JOIN_MS = 300;
+/** An agent whose dispatch was deleted is sent away when it has not left by then. */
+const LEAVING_MS = 3_000;
 /** A participant whose process was killed is seen in the room for as long. */
 const ZOMBIE_MS = 12_000;
 
@@ -164,7 +166,10 @@ export class SimWorker {
 
   #start({ info, identity }: AssignedJob, report: (report: RunReport) => void): JobRun {
     const { clock } = this.#cluster;
-    const presence = { state: 'none' as const, sinceMs: 0 };
+    let presence: { state: Presence; sinceMs: number } = { state: 'none', sinceMs: 0 };
+    const be = (state: Presence) => {
+      presence = { state, sinceMs: clock.now() };
+    };
     let agent: Agent | null = null;
     let isOver = false;
     const over = () => {
@@ -174,6 +179,7 @@ export class SimWorker {
     const leave = () => {
       const joined = agent;
       agent = null;
+      be('left');
       if (joined !== null) this.#cluster.left(info.roomName, joined);
     };
     const finish = (error: string | null) => {
@@ -192,9 +198,18 @@ export class SimWorker {
     report({ type: 'job.started' });
     void sleep(clock, JOIN_MS).then(() => {
       if (isOver) return;
-      const joining = { identity, dispatchId: info.dispatchId, isLiving: true, leave: () => finish(null) };
-      if (this.#cluster.joined(info.roomName, joining)) agent = joining;
-      else finish(null);
+      const joining = {
+        identity,
+        dispatchId: info.dispatchId,
+        isLiving: true,
+        leave: () => {
+          be('removed');
+          finish(null);
+        },
+      };
+      if (!this.#cluster.joined(info.roomName, joining)) return finish(null);
+      agent = joining;
+      be('joined');
     });
     return {
       stop: () => {
@@ -275,14 +290,37 @@ export class Cluster {
 
   left(roomName: string, agent: Agent): void {
     agent.isLiving = false;
-    this.rooms.get(roomName)?.agents.delete(agent.identity);
+    const room = this.rooms.get(roomName);
+    if (room?.agents.delete(agent.identity)) this.#terminate(room, agent.identity);
+  }
+
+  /** Its connection is made anew in full: for the server it leaves, and joins again later. */
+  async reconnect(room: SimRoom, agent: Agent, awayMs: number): Promise<void> {
+    room.agents.delete(agent.identity);
+    this.#terminate(room, agent.identity);
+    await sleep(this.clock, awayMs);
+    if (agent.isLiving) room.agents.set(agent.identity, agent);
+  }
+
+  /** Every agent that leaves is the end of its job, as the server sees it. */
+  #terminate(room: SimRoom, identity: string): void {
+    for (const { jobs } of room.dispatches) {
+      const at = jobs.findIndex((job) => job.agentIdentity === identity);
+      const job = jobs[at];
+      const worker = this.workers.find((each) => job !== undefined && each.running.delete(job.id));
+      if (job === undefined || worker === undefined) continue;
+      jobs[at] = { ...job, status: 'failed' };
+      worker.say({ case: 'termination', value: new JobTermination({ jobId: job.id }) });
+    }
   }
 
   killed(roomName: string, agent: Agent): void {
     agent.isLiving = false;
     const room = this.rooms.get(roomName);
     void sleep(this.clock, ZOMBIE_MS).then(() => {
-      if (room?.agents.get(agent.identity) === agent) room.agents.delete(agent.identity);
+      if (room?.agents.get(agent.identity) !== agent) return;
+      room.agents.delete(agent.identity);
+      this.#terminate(room, agent.identity);
     });
   }
 
@@ -343,9 +381,14 @@ export class Cluster {
     const at = room.dispatches.findIndex(({ id }) => id === dispatchId);
     const [deleted] = at < 0 ? [] : room.dispatches.splice(at, 1);
     if (deleted === undefined) throw new AgentError('ERR_NOT_FOUND', 'no such dispatch');
-    for (const { id } of deleted.jobs) {
-      const worker = this.workers.find((each) => each.running.has(id));
-      worker?.say({ case: 'termination', value: new JobTermination({ jobId: id }) });
+    for (const { id, agentIdentity } of deleted.jobs) {
+      const worker = this.workers.find((each) => each.running.delete(id));
+      if (worker === undefined) continue;
+      worker.say({ case: 'termination', value: new JobTermination({ jobId: id }) });
+      void sleep(this.clock, LEAVING_MS).then(() => {
+        const agent = room.agents.get(agentIdentity);
+        if (room.agents.delete(agentIdentity) && agent?.isLiving) agent.leave('removed');
+      });
     }
   }
 

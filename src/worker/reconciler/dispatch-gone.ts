@@ -1,0 +1,19 @@
+// Asks the server whether a dispatch was deleted, of which it tells the worker only while it thinks that the job runs there.
+import type { JobInfo } from '../job-info.ts';
+import type { ServerApi } from '../server-api.ts';
+import { orNull } from './room-case.ts';
+
+const CALL_MS = 3_000;
+
+/** False for a room that is gone: its agents are told. @throws AgentError as {@link ServerApi} says */
+export async function isDispatchGone(
+  api: Pick<ServerApi, 'listRooms' | 'listDispatch'>,
+  { dispatchId, roomName, roomSid }: Pick<JobInfo, 'dispatchId' | 'roomName' | 'roomSid'>,
+): Promise<boolean> {
+  if (dispatchId === '') return false;
+  // A room of the same name that was opened since has dispatches of its own.
+  const rooms = await api.listRooms([roomName], { timeoutMs: CALL_MS });
+  if (!rooms.some(({ sid }) => sid === roomSid)) return false;
+  const dispatches = await orNull(api.listDispatch(roomName, { timeoutMs: CALL_MS }));
+  return dispatches !== null && !dispatches.some(({ id }) => id === dispatchId);
+}

@@ -1,0 +1,85 @@
+// The server takes every leave of an agent for the end of its job; an agent that comes back keeps its call.
+import { Room, SimulateScenarioKind } from '@livekit/rtc-node';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { Agent } from '../../src/runtime/agent.ts';
+import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { type LiveWorker, startLiveWorker } from './live-worker.ts';
+import type { RemoteUser } from './remote-user.ts';
+import { isSound } from './reports.ts';
+
+/** Longer than the agent can be said to be just joining. */
+const SETTLED_MS = 7_000;
+/** Longer than the second look at a termination. */
+const LOOKED_AT_MS = 7_000;
+
+let worker: LiveWorker;
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await worker.end();
+});
+afterAll(() => disposeLivekit());
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The user speaks until an answer is heard: after a reconnect the microphone may take a moment to be listened to. */
+async function isAnswered(user: RemoteUser): Promise<void> {
+  const from = user.reports.length;
+  await vi.waitFor(
+    async () => {
+      user.send({ type: 'speak', durationMs: 800, hz: 700 });
+      await wait(2_500);
+      expect(user.reports.slice(from).some(isSound(true))).toBe(true);
+    },
+    { timeout: 20_000 },
+  );
+}
+
+test.each([
+  ['the library reconnects in full', SimulateScenarioKind.SIMULATE_FULL_RECONNECT],
+  ['the server sends the agent away', SimulateScenarioKind.SIMULATE_SERVER_LEAVE],
+])(
+  '%s: the call goes on, in the same job',
+  async (_, scenario) => {
+    const rooms: Room[] = [];
+    const { connect } = Room.prototype;
+    vi.spyOn(Room.prototype, 'connect').mockImplementation(function (this: Room, ...given) {
+      rooms.push(this);
+      return connect.apply(this, given);
+    });
+    worker = await startLiveWorker(async (job) => {
+      await job.startSession({ agent: new Agent({ instructions: 'Answer.' }) });
+    });
+    const room = worker.room();
+    const user = await worker.user(room, 'ann');
+    const job = await worker.dispatch(room);
+    await isAnswered(user);
+    await wait(SETTLED_MS);
+    await rooms[0]?.simulateScenario(scenario);
+    await wait(LOOKED_AT_MS);
+    await isAnswered(user);
+    expect([worker.jobs.length, worker.reports, job.signal.aborted]).toEqual([1, [], false]);
+    const dispatches = await worker.api.listDispatch(room);
+  expect(dispatches.filter(({ agentName }) => agentName === worker.name)).toHaveLength(1);
+    user.send({ type: 'leave' });
+    expect(await worker.reported(15_000)).toMatchObject({ outcome: 'succeeded', reason: 'the user left' });
+    // The room that went on is not dispatched again.
+    expect(worker.jobs.length).toBe(1);
+  },
+  90_000,
+);
+
+test('a job that deletes its room goes on', async () => {
+  let isDone = false;
+  worker = await startLiveWorker(async (job) => {
+    await job.joinRoom();
+    await wait(SETTLED_MS);
+    await job.deleteRoom();
+    await wait(LOOKED_AT_MS);
+    isDone = !job.signal.aborted;
+  });
+  const room = worker.room();
+  await worker.user(room, 'ann');
+  await worker.dispatch(room);
+  expect(await worker.reported(30_000)).toMatchObject({ outcome: 'succeeded' });
+  expect(isDone).toBe(true);
+}, 60_000);

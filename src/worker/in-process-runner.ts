@@ -5,8 +5,9 @@ import type { Ids } from '../ids.ts';
 import { createRuntime, type Runtime } from '../runtime/create-runtime.ts';
 import type { WorkerDefinition } from './define-worker.ts';
 import { EntryRun } from './job-run.ts';
-import type { Logger } from './logger.ts';
+import type { LogFields, Logger } from './logger.ts';
 import type { AssignedJob, JobRun, JobRunner, RunningSession, RunReport } from './runner.ts';
+import { runtimeLog } from './runtime-log.ts';
 import { idsOf } from './worker-scope.ts';
 
 export interface InProcessRunnerOptions {
@@ -30,10 +31,16 @@ export class InProcessRunner implements JobRunner {
 
   /** The runtime of this process. */
   get runtime(): Runtime {
-    const { definition, clock, ids } = this.#options;
+    const { definition, clock, ids, logger } = this.#options;
     // As many sessions as jobs, unless the worker says otherwise.
     const maxSessions = Math.max(100, definition.maxJobs);
-    this.#runtime ??= createRuntime({ clock, ids, maxSessions, ...definition.runtime });
+    this.#runtime ??= createRuntime({
+      clock,
+      ids,
+      maxSessions,
+      ...runtimeLog(logger, (sessionId) => this.#idsOf(sessionId)),
+      ...definition.runtime,
+    });
     return this.#runtime;
   }
 
@@ -109,6 +116,14 @@ export class InProcessRunner implements JobRunner {
       state,
       ...usage,
     }));
+  }
+
+  /** Of the job that the session belongs to. */
+  #idsOf(sessionId: string): LogFields {
+    for (const [run, job] of this.#runs) {
+      if (run.sessions.some((each) => each.sessionId === sessionId)) return idsOf(job);
+    }
+    return {};
   }
 
   async close(): Promise<void> {

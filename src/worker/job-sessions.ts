@@ -85,6 +85,8 @@ export class JobSessions {
     const session = runtime.createSession({ ...options, transport });
     const { sessionId } = session;
     log.info({ sessionId }, 'session starting');
+    // Its text may quote the user.
+    session.on('session_error', ({ code, part }) => log.warn({ sessionId, code, part }, 'session error'));
     const inRoom = transport instanceof LivekitTransport ? transport : null;
     if (inRoom !== null) {
       attachRoomIo(session, inRoom);

@@ -3,9 +3,10 @@ import type { AnyActorRef } from 'xstate';
 import { AgentError } from '../errors.ts';
 import type { SessionEventName, SessionState, UserState } from '../events.ts';
 import type { SpeechHandle } from '../speech-handle.ts';
-import type { Agent } from './agent.ts';
+import { Agent } from './agent.ts';
 import type { AnySessionListener, EventHub, SessionListener } from './event-hub.ts';
 import type { ChatItem, ReplyRequest } from './ledger.ts';
+import { checkHandover } from './resolve-providers.ts';
 import type { SessionScope } from './session-scope.ts';
 import { checkText } from './text-input.ts';
 
@@ -169,11 +170,22 @@ export class AgentSession {
     scope.tell({ type: 'turn.clear' });
   }
 
-  /** Hands the call to another agent; holds from the next reply on. */
+  /**
+   * Hands the call to another agent. Its instructions, tools and model hold from the next reply on; a reply in progress is
+   * ended by the agent that began it. Voice, ears and turn detector are the session's and stay.
+   * @throws AgentError `ERR_OPTION` when it is no agent or brings other ones of these; `ERR_AGENT_STATE` unless it is
+   * configured, active or inactive; `ERR_CLOSED`
+   */
   updateAgent(agent: Agent): void {
     const scope = this.#running();
     const before = this.#agent;
     if (agent === before) return;
+    if (!(agent instanceof Agent))
+      throw new AgentError('ERR_OPTION', 'the call cannot be handed over', {
+        field: 'agent',
+        rule: 'must be an Agent',
+      });
+    checkHandover(agent, scope.providers);
     agent.attach(this);
     scope.ledger.recordHandoff(before.agentId, agent.agentId);
     scope.agent = agent;

@@ -48,7 +48,7 @@ export async function resolveProviders(
   const [vad, stt] = input ? [chosen.vad, chosen.stt] : [null, null];
   const tts = output ? chosen.tts : null;
   if (vad !== undefined && stt !== undefined && tts !== undefined && llm !== undefined)
-    return { vad, stt, tts, llm, turnDetector: chosen.turnDetector ?? undefined };
+    return { vad, stt, tts, llm: defaults.choice.llm ?? llm, turnDetector: chosen.turnDetector ?? undefined };
   if (clock.isVirtual) {
     const missing = Object.entries({ vad, stt, tts, llm }).find(([, value]) => value === undefined);
     throw new AgentError('ERR_REAL_IO', 'the embedded engines run in real time', {
@@ -70,12 +70,29 @@ export async function resolveProviders(
       vad: vad === null ? null : (vad ?? embedded.vad),
       stt: stt === null ? null : (stt ?? embedded.stt),
       tts: tts === null ? null : (tts ?? embedded.tts),
-      llm: llm ?? embedded.llm,
+      llm: defaults.choice.llm ?? embedded.llm,
       turnDetector: turnDetector ?? undefined,
     };
   } catch (error) {
     defaults.embedded = null; // a later session may have more luck
     throw error;
+  }
+}
+
+/**
+ * A session keeps the voice, the ears and the turn detector that it was started with; only the model changes with the agent.
+ * @throws AgentError `ERR_OPTION` for an agent that brings other ones to a session that uses some
+ */
+export function checkHandover(agent: Agent, inUse: SessionProviders): void {
+  const { vad, stt, tts, turnDetector } = agent.providers;
+  for (const [name, own] of Object.entries({ vad, stt, tts, turnDetector: turnDetector ?? undefined })) {
+    const used = inUse[name as 'vad' | 'stt' | 'tts' | 'turnDetector']; // the names above
+    if (own === undefined || used === null || own === used) continue;
+    throw new AgentError('ERR_OPTION', `the session cannot change its ${name}`, {
+      field: `agent.${name}`,
+      rule: 'must be the one that the session was started with, or left out',
+      fix: 'Leave it out, or start a new session for this agent',
+    });
   }
 }
 

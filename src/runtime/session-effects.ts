@@ -151,6 +151,7 @@ export const sessionEffects = {
     self.send({ type: 'session.resumed' });
   },
   startTurn: effect((scope) => {
+    scope.turnAgent = scope.agent;
     const turn = scope.ledger.openTurn(scope.turnDeadlineMs);
     const { sight } = scope;
     if (sight !== null) scope.ledger.recordImages(turn.n, () => sight.commit());

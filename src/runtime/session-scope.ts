@@ -46,6 +46,7 @@ export interface SessionProviders {
   readonly stt: Stt | null;
   /** Null in a session that does not speak. */
   readonly tts: Tts | null;
+  /** Of agents that bring none. */
   readonly llm: Llm;
   readonly turnDetector: TurnDetector | undefined;
 }
@@ -58,7 +59,7 @@ export interface SessionParts {
   readonly id: string;
   /** What hosts and tools are given. */
   readonly session: AgentSession;
-  /** Changes when the call is handed over. */
+  /** Who answers from the next reply on: changes when the call is handed over. */
   agent: Agent;
   readonly transport: Transport;
   readonly providers: SessionProviders;
@@ -100,6 +101,8 @@ export class SessionScope extends WithParts {
   readonly callStartedAtMs = new Map<string, number>();
   readonly usage = { inputTokens: 0, outputTokens: 0, modelCalls: 0 };
   readonly startedAtMs: number;
+  /** Who answers in the open turn, and in the last one when there is none: a reply is ended by the agent that began it. */
+  turnAgent: Agent;
   connection: TransportConnection | null = null;
   /** Why the transport could not be opened the last time. */
   transportFailure: AgentError | null = null;
@@ -119,6 +122,7 @@ export class SessionScope extends WithParts {
     super(parts);
     const { clock, ids, options } = parts;
     this.startedAtMs = clock.now();
+    this.turnAgent = parts.agent;
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
       this.#rejectOpened = reject;
@@ -152,9 +156,10 @@ export class SessionScope extends WithParts {
           });
   }
 
-  /** The model that answers next. */
+  /** The model that answers: of the open turn, else of the next one. */
   get llm(): Llm {
-    return this.agent.llm ?? this.providers.llm;
+    const { llm = this.providers.llm } = this.ledger.turn === null ? this.agent : this.turnAgent;
+    return llm;
   }
 
   /** The transport is up. */

@@ -21,7 +21,7 @@ const validateCall = fromPromise<void, ToolCallRef>(async ({ input: { sessionId,
   const scope = scopeOf(sessionId);
   const call = scope.ledger.openCall(callId);
   if (call === undefined) return;
-  scope.prepared.set(callId, await prepareCall(scope.agent.tools, call));
+  scope.prepared.set(callId, await prepareCall(scope.turnAgent.tools, call));
 });
 
 /** A breaker serves every session, and models repeat their call ids. */
@@ -93,7 +93,7 @@ function limitsOf(
   scope: SessionScope,
   name: string,
 ): Pick<ToolCallInput, 'timeoutMs' | 'maxRetries' | 'retryDelayMs' | 'retryOnTimeout'> {
-  const { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout } = scope.agent.tools.get(name) ?? UNKNOWN_TOOL;
+  const { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout } = scope.turnAgent.tools.get(name) ?? UNKNOWN_TOOL;
   return { timeoutMs, maxRetries, retryDelayMs, retryOnTimeout };
 }
 

@@ -58,7 +58,7 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
   }
   turn.step = input.step;
   scope.usage.modelCalls++;
-  const { agent, sight } = scope;
+  const { turnAgent: agent, sight } = scope;
   const instructions = [agent.instructions, turn.instructions ?? ''].filter((text) => text !== '').join('\n\n');
   const messages = messagesOf(instructions, scope.ledger.items);
   const calls = await respond(

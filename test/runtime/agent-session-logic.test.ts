@@ -213,7 +213,7 @@ describe('a call in the machine of a host', () => {
     host.send({ type: 'host.ask', command: { type: 'session.unheardOf' } as never });
     expect(host.getSnapshot().context.heard.filter(({ type }) => type === 'session.error')).toMatchObject([
       { code: 'ERR_TEXT', part: 'command' },
-      { code: 'ERR_SESSION', part: 'command' },
+      { code: 'ERR_OPTION', part: 'command' },
     ]);
     expect(call.getSnapshot().status).toBe('active');
     host.stop();

@@ -27,7 +27,6 @@ import { hasReconciler } from './reconciler/has-reconciler.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
 import { reportLog } from './runtime-log.ts';
-import { reportLog } from './runtime-log.ts';
 import type { ServerApi } from './server-api.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { type WorkerTree, workerTree } from './worker-tree.ts';

@@ -1,4 +1,5 @@
 // Contract: one open socket to the agent endpoint of a LiveKit server. The protocol above it knows no network.
+import { endpointOf } from '../transports/livekit/server-url.ts';
 
 export interface SocketTarget {
   /** `ws:` or `wss:`, the path of the agent endpoint included. */
@@ -28,12 +29,7 @@ export interface AgentSocket {
 export type OpenSocket = (target: SocketTarget, listener: SocketListener) => Promise<AgentSocket>;
 
 /** The agent endpoint of a server: `https://host/base` -> `wss://host/base/agent`. */
-export function agentUrl(serverUrl: string): string {
-  const url = new URL(serverUrl);
-  url.protocol = url.protocol.replace('http', 'ws');
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/agent`;
-  return url.href;
-}
+export const agentUrl = (serverUrl: string): string => endpointOf(serverUrl, 'ws', 'agent');
 
 /** What to do about a server that cannot be reached. */
 export const UNREACHED = { field: 'url', fix: 'Check LIVEKIT_URL, and that the server runs' };

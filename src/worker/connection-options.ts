@@ -1,5 +1,7 @@
 // Where a worker registers and with which key: options first, then the environment.
+import { AgentError } from '../errors.ts';
 import { fieldsOf, having, type OptionsOf, parseOptions } from '../options.ts';
+import { isServerUrl, SERVER_URL_RULE } from '../transports/livekit/server-url.ts';
 
 export interface ConnectionOptions {
   /** `ws:`, `wss:`, `http:` or `https:` address of the server. Default LIVEKIT_URL. */
@@ -10,18 +12,7 @@ export interface ConnectionOptions {
   readonly apiSecret?: string;
 }
 
-const SCHEMES = /^(wss?|https?):$/;
-
 const isFilled = (value: unknown) => typeof value === 'string' && value !== '';
-
-const isServerUrl = (text: string) => {
-  try {
-    const url = new URL(text);
-    return SCHEMES.test(url.protocol) && url.username === '' && url.password === '';
-  } catch {
-    return false;
-  }
-};
 
 const setBy = (field: string, variable: string) =>
   having<string>(
@@ -30,10 +21,7 @@ const setBy = (field: string, variable: string) =>
   );
 
 const schema = fieldsOf<Required<ConnectionOptions>>()({
-  url: setBy('url', 'LIVEKIT_URL').and(
-    isServerUrl,
-    'must be a ws, wss, http or https address without user and password',
-  ),
+  url: setBy('url', 'LIVEKIT_URL').and(isServerUrl, SERVER_URL_RULE),
   apiKey: setBy('apiKey', 'LIVEKIT_API_KEY').and(isFilled, 'must not be empty'),
   apiSecret: setBy('apiSecret', 'LIVEKIT_API_SECRET').and(isFilled, 'must not be empty'),
 });
@@ -51,4 +39,12 @@ export function resolveConnection(
     apiSecret: apiSecret ?? env.LIVEKIT_API_SECRET,
   };
   return parseOptions(schema, given, 'worker');
+}
+
+/** The server does not take the key: 401 or 403. */
+export function refusedKey(what: string, status: number): AgentError {
+  return new AgentError('ERR_WORKER_AUTH', `${what}: the LiveKit server refused the key (${status})`, {
+    field: 'apiKey, apiSecret',
+    fix: 'Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the keys of the server',
+  });
 }

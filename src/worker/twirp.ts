@@ -1,8 +1,9 @@
 // One call to the API of a LiveKit server: JSON over HTTP, with a deadline, and every failure as a coded error.
 import type { Clock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
+import { endpointOf } from '../transports/livekit/server-url.ts';
 import { accessToken } from './access-token.ts';
-import type { Connection } from './connection-options.ts';
+import { type Connection, refusedKey } from './connection-options.ts';
 
 export type HttpFetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -41,7 +42,7 @@ export async function callTwirp({ connection, clock, fetch }: TwirpOptions, call
   });
   const ended = deadline(clock, timeoutMs, method, signal);
   try {
-    const answer = fetch(addressOf(connection.url, service, method), {
+    const answer = fetch(endpointOf(connection.url, 'http', `twirp/livekit.${service}/${method}`), {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -109,14 +110,6 @@ function deadline(clock: Clock, timeoutMs: number, method: string, caller: Abort
   return state;
 }
 
-/** `wss://host/base` -> `https://host/base/twirp/livekit.Service/Method`. */
-function addressOf(serverUrl: string, service: string, method: string): string {
-  const url = new URL(serverUrl);
-  url.protocol = url.protocol.replace('ws', 'http');
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/twirp/livekit.${service}/${method}`;
-  return url.href;
-}
-
 function refusal(service: string, method: string, status: number, json: unknown): AgentError {
   const { code, msg, meta } = errorOf(json);
   const text = msg === '' ? `status ${status}` : msg.replace(/^twirp error unknown: /, '');
@@ -137,12 +130,8 @@ function refusal(service: string, method: string, status: number, json: unknown)
   if (/no SIP session/i.test(text)) {
     return new AgentError('ERR_SIP_CALL', `${method}: the participant is not on the telephone`, { retryable: false });
   }
-  if (status === 401 || status === 403 || code === 'unauthenticated' || code === 'permission_denied') {
-    return new AgentError('ERR_WORKER_AUTH', `${method}: the LiveKit server refused the key (${status})`, {
-      field: 'apiKey, apiSecret',
-      fix: 'Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the keys of the server',
-    });
-  }
+  if (status === 401 || status === 403 || code === 'unauthenticated' || code === 'permission_denied')
+    return refusedKey(method, status);
   if (code === 'not_found') return new AgentError('ERR_NOT_FOUND', `${method}: ${clean(text)}`);
   if (status === 404 || code === 'bad_route') {
     return apiError(method, `there is no LiveKit API at this address (${status})`, {

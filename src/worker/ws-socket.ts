@@ -9,6 +9,7 @@ import {
   type SocketTarget,
   UNREACHED,
 } from './agent-socket.ts';
+import { refusedKey } from './connection-options.ts';
 
 /** A job carries metadata of at most some kilobytes; more than this is not a message of the agent protocol. */
 const MAX_MESSAGE_BYTES = 1_048_576;
@@ -77,12 +78,7 @@ export const openWebSocket: OpenSocket = ({ url, token, signal }: SocketTarget, 
   });
 
 function refusal({ statusCode = 0 }: IncomingMessage): AgentError {
-  if (statusCode === 401 || statusCode === 403) {
-    return new AgentError('ERR_WORKER_AUTH', `the server refused the worker (${statusCode})`, {
-      field: 'apiKey, apiSecret',
-      fix: 'Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET against the keys of the server',
-    });
-  }
+  if (statusCode === 401 || statusCode === 403) return refusedKey('registration', statusCode);
   const isHopeless = statusCode === 404;
   return new AgentError('ERR_TRANSPORT', `the server answered ${statusCode} instead of opening a socket`, {
     retryable: !isHopeless,

@@ -67,10 +67,10 @@ describe('of a server is told after one attempt, because another would change no
       {},
       { LIVEKIT_API_SECRET: `not-${SECRET}` },
       3,
-      /refused the worker \(401\).*Check LIVEKIT_API_KEY/,
+      /refused the key \(401\).*Check LIVEKIT_API_KEY/,
     ],
-    ['a key it does not know', { status: 401 }, {}, 3, /refused the worker \(401\)/],
-    ['a token without the right', { status: 403 }, {}, 3, /refused the worker \(403\)/],
+    ['a key it does not know', { status: 401 }, {}, 3, /refused the key \(401\)/],
+    ['a token without the right', { status: 403 }, {}, 3, /refused the key \(403\)/],
     ['a server of another kind', { status: 404 }, {}, 2, /no LiveKit agent endpoint at this address/],
   ])('%s', async (_, script, env, expected, line) => {
     Object.assign(server.endpoint.script, script);

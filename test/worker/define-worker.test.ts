@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { agentUrl } from '../../src/worker/agent-socket.ts';
 import { resolveConnection } from '../../src/worker/connection-options.ts';
 import { defineWorker } from '../../src/worker/define-worker.ts';
 import { loadOf, toldLoad } from '../../src/worker/load.ts';
@@ -38,20 +37,11 @@ describe('the connection', () => {
 
   test.each([
     [{}, { ...env, LIVEKIT_URL: undefined }, 'url'],
-    [{ url: 'lk.test' }, env, 'url'],
-    [{ url: 'ftp://lk.test' }, env, 'url'],
-    [{ url: 'wss://user:pass@lk.test' }, env, 'url'],
     [{}, { ...env, LIVEKIT_API_KEY: '' }, 'apiKey'],
     [{}, { ...env, LIVEKIT_API_SECRET: undefined }, 'apiSecret'],
   ])('%j is refused', (options, given, field) => {
     expect(() => resolveConnection(options, given)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
   });
-
-  test.each([
-    ['https://h.test', 'wss://h.test/agent'],
-    ['http://h.test:7880/', 'ws://h.test:7880/agent'],
-    ['wss://h.test/base/', 'wss://h.test/base/agent'],
-  ])('the agent endpoint of %s is %s', (server, endpoint) => expect(agentUrl(server)).toBe(endpoint));
 });
 
 describe('load', () => {

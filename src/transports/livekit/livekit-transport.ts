@@ -17,6 +17,7 @@ import { RoomConnection } from './room-connection.ts';
 import type { SessionRoom } from './room-seat.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
+import { isServerUrl, SERVER_URL_RULE } from './server-url.ts';
 
 export interface LivekitToken {
   readonly token: string;
@@ -25,7 +26,7 @@ export interface LivekitToken {
 }
 
 export interface LivekitTransportOptions {
-  /** Address of the server: `wss://`, `ws://`, `https://` or `http://`. */
+  /** Address of the server: `wss://`, `ws://`, `https://` or `http://`, without user and password. */
   readonly url: string;
   /** A token with the grants roomJoin, canPublish, canSubscribe and, for the state, canUpdateOwnMetadata. */
   readonly token?: string;
@@ -49,7 +50,7 @@ export interface LivekitTransportOptions {
 }
 
 const rules = fieldsOf<LivekitTransportOptions>()({
-  url: having<string>(isServerUrl, 'must be a ws://, wss://, http:// or https:// URL'),
+  url: having<string>(isServerUrl, SERVER_URL_RULE),
   token: textOfLength(1, 100_000).optional(),
   getToken: having<NonNullable<LivekitTransportOptions['getToken']>>(isFunction, 'must be a function').optional(),
   identity: textOfLength(1, 1_000).optional(),
@@ -280,8 +281,4 @@ export function joinError(error: unknown): AgentError {
   return new AgentError('ERR_TRANSPORT', `the room could not be joined: ${text}`, {
     fix: 'Check the URL of the LiveKit server and that it runs',
   });
-}
-
-function isServerUrl(url: unknown): boolean {
-  return typeof url === 'string' && /^(wss?|https?):$/.test(URL.parse(url)?.protocol ?? '');
 }

@@ -48,8 +48,6 @@ async function errorOf(promise: Promise<unknown>): Promise<AgentError> {
 
 describe('options', () => {
   test.each([
-    [{ url: 'not a url' }, 'url'],
-    [{ url: 'ftp://host' }, 'url'],
     [{ token: '' }, 'token'],
     [{ identity: '' }, 'identity'],
     [{ joinTimeoutMs: 5 }, 'joinTimeoutMs'],

@@ -1,4 +1,5 @@
 // Writes the public declarations of every entry point to docs/api/, so that a change of the surface shows up in review.
+// What they refer to without exporting it (the schema behind an options type) comes after them, since it is surface too.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -22,7 +23,9 @@ export function apiReports(): Map<string, string> {
     build(folder, { declarationsOnly: true });
     // An entry without declarations is left out here; the smoke test is what fails for it.
     const entries = entryPoints().filter(({ types }) => existsSync(join(folder, types)));
-    return new Map(entries.map(({ name, types }) => [`${name}.txt`, report(join(folder, types))]));
+    const surfaces = entries.map(({ name, types }) => ({ name, exported: exportedBy(join(folder, types)) }));
+    const named = new Set(surfaces.flatMap(({ exported }) => [...exported.values()].map(idOf)));
+    return new Map(surfaces.map(({ name, exported }) => [`${name}.txt`, report(exported, named)]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -45,20 +48,79 @@ function entryPoints(): { name: string; types: string }[] {
   );
 }
 
-function report(entry: string): string {
-  const found = new Map<string, string>();
-  collect(entry, null, found);
-  const parts = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
-  return `${parts.join('\n\n')}\n`;
+interface Declaration {
+  /** Where it stands; null: in another package, whose declarations are not ours to report. */
+  readonly file: string | null;
+  /** What it is called there. */
+  readonly local: string;
+  readonly text: string;
+}
+
+/** By the name that it is reported under. */
+type Found = Map<string, Declaration>;
+
+function exportedBy(entry: string): Found {
+  const exported: Found = new Map();
+  collect(entry, null, exported);
+  return exported;
+}
+
+function report(exported: Found, named: ReadonlySet<string>): string {
+  const reached = reachedFrom(exported, named);
+  const textsOf = (found: Found) => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { text }]) => text);
+  const rest = reached.size === 0 ? [] : ['// Not exported, but named by what is:', ...textsOf(reached)];
+  return `${[...textsOf(exported), ...rest].join('\n\n')}\n`;
+}
+
+/** Declarations of this package that the exported ones name, or that those name, and that no entry point exports. */
+function reachedFrom(exported: Found, named: ReadonlySet<string>): Found {
+  const reached: Found = new Map();
+  const seen = new Set(named);
+  const queue = [...exported.values()];
+  for (const declaration of queue) {
+    if (declaration.file === null) continue;
+    for (const next of namedBy(declaration.file, declaration.text)) {
+      if (seen.has(idOf(next))) continue;
+      seen.add(idOf(next));
+      queue.push(next);
+      reached.set(`${next.local} ${seen.size}`, next);
+    }
+  }
+  return reached;
+}
+
+const idOf = ({ file, local }: Declaration) => `${file}#${local}`;
+
+/** The declarations of this package that `text`, which stands in `file`, names. */
+function namedBy(file: string, text: string): Declaration[] {
+  const named = new Set(text.replace(/'[^'\n]*'/g, '').match(/(?<![.\w$#])[A-Za-z_$][\w$]*(?!\??:)/g));
+  const found: Found = new Map();
+  for (const statement of statementsOf(file)) {
+    const [, list = '', from = ''] = NAMED_IMPORT.exec(statement) ?? [];
+    const imported = exportedNames(list).filter(([, as]) => named.has(as));
+    if (from.startsWith('.') && imported.length > 0) follow(file, from, new Map(imported), statement, found);
+    const local = DECLARED.exec(statement)?.[1];
+    if (local !== undefined && named.has(local)) found.set(local, declarationIn(file, local));
+  }
+  return [...found.values()];
+}
+
+function declarationIn(file: string, local: string): Declaration {
+  const texts = statementsOf(file).filter((statement) => DECLARED.exec(statement)?.[1] === local); // several: overloads
+  return { file, local, text: texts.map((text) => text.trim()).join('\n') };
+}
+
+function statementsOf(file: string): string[] {
+  return withoutComments(readFileSync(file, 'utf8')).split(STATEMENT);
 }
 
 /** Adds the declarations of `file` under their exported names; `wanted` maps local to exported names, null is all. */
-function collect(file: string, wanted: ReadonlyMap<string, string> | null, found: Map<string, string>): void {
-  const statements = withoutComments(readFileSync(file, 'utf8')).split(STATEMENT);
+function collect(file: string, wanted: ReadonlyMap<string, string> | null, found: Found): void {
+  const statements = statementsOf(file);
   const add = (local: string, as: string) => {
-    const texts = statements.filter((statement) => DECLARED.exec(statement)?.[1] === local); // several: overloads
-    if (texts.length === 0) return addImported(local, as);
-    found.set(as, texts.map((text) => text.trim()).join('\n'));
+    const declaration = declarationIn(file, local);
+    if (declaration.text === '') return addImported(local, as);
+    found.set(as, declaration);
   };
   const addImported = (local: string, as: string) => {
     for (const statement of statements) {
@@ -74,7 +136,7 @@ function collect(file: string, wanted: ReadonlyMap<string, string> | null, found
     const named = NAMED_EXPORT.exec(statement);
     const local = DECLARED.exec(statement)?.[1];
     if (star?.[2] !== undefined) {
-      if (star[1] !== undefined) found.set(star[1], statement.trim());
+      if (star[1] !== undefined) found.set(star[1], { file: null, local: star[1], text: statement.trim() });
       else follow(file, star[2], wanted, statement, found);
     } else if (named !== null) {
       const pairs = exportedNames(named[2] ?? '').filter(([, exported]) => wanted === null || wanted.has(exported));
@@ -92,10 +154,10 @@ function follow(
   specifier: string,
   names: ReadonlyMap<string, string> | null,
   statement: string,
-  found: Map<string, string>,
+  found: Found,
 ): void {
-  // A name of another package: its declaration is not ours to report.
-  if (!specifier.startsWith('.')) for (const as of names?.values() ?? []) found.set(as, statement.trim());
+  const ofAnotherPackage = (local: string) => ({ file: null, local, text: statement.trim() });
+  if (!specifier.startsWith('.')) for (const as of names?.values() ?? []) found.set(as, ofAnotherPackage(as));
   else collect(join(dirname(file), specifier.replace(/\.js$/, '.d.ts')), names, found);
 }
 

@@ -135,7 +135,7 @@ export function sessionSettingsOf(options: SessionOptions): SessionSettings {
     falseInterruptionMs: options.interruption.falseInterruptionMs,
     connectDeadlineMs: options.deadlines.connectMs,
     processingDeadlineMs: options.deadlines.transcriptionMs,
-    // A turn that does not end by itself within this time of being cancelled is killed; DESIGN bounds silence at 100 ms.
+    // A turn that does not end by itself within this time of being cancelled is killed: nobody should wait longer for silence.
     interruptedDeadlineMs: 100,
     closingDeadlineMs: options.deadlines.closingMs,
     // The input link forces the end first; the chart's own wait is its backstop.

@@ -35,6 +35,7 @@ export interface HeardAudio {
 
 const RATE = INPUT_FORMAT.sampleRateHz;
 
+/** A scripted person at the other end of a {@link LoopbackTransport}: speaks, types, shows images, listens, hangs up. */
 export class LoopbackUser {
   readonly script = new SpokenScript();
   readonly transport: LoopbackTransport;

@@ -98,5 +98,8 @@ export class ToolRegistry {
   }
 }
 
-/** Tools for every agent of the process that asks for them by name. Empty until an application fills it. */
+/**
+ * One registry of the process: register tools here and give `tools: globalTools` to agents. `livekitex-agent start` shows
+ * it under /tools.
+ */
 export const globalTools: ToolRegistry = new ToolRegistry();

@@ -18,18 +18,18 @@ export type { HostOptions } from './host/host-options.ts';
 export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
 export type { JobChannelOptions } from './job-channels.ts';
-export {
-  type DialOptions,
+export type {
+  DialOptions,
   JobContext,
-  type JobContextOptions,
-  type ParticipantEntry,
-  type SessionForParticipant,
-  type ShutdownCallback,
-  type TransferOptions,
+  ParticipantEntry,
+  SessionForParticipant,
+  ShutdownCallback,
+  TransferOptions,
 } from './job-context.ts';
 export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
 export type { RoomParticipant } from './job-participants.ts';
 export type { JobSession, JobSessionOptions } from './job-sessions.ts';
+export type { CpuMeter } from './load.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
 export type { AgentPermissions } from './messages.ts';
 export type { ParticipantSessions, ParticipantSessionsOptions } from './participant-sessions.ts';

@@ -64,6 +64,7 @@ export interface JobContextOptions {
 /** A telephone number or a SIP address. */
 const TRANSFER_TARGET = /^(tel:\+?[\d*#().-]+|sips?:\S+)$/;
 
+/** One job, as its entry function has it: whom it is for, its room, its sessions, its telephone, and its end. */
 export class JobContext {
   readonly info: JobInfo;
   /** Address of the server whose room the agent is to join. */
@@ -90,6 +91,7 @@ export class JobContext {
   #hasJoined = false;
   #presence: { readonly state: Presence; readonly sinceMs: number };
 
+  /** @internal */
   constructor(options: JobContextOptions) {
     this.#options = options;
     this.info = options.job.info;
@@ -167,6 +169,7 @@ export class JobContext {
     this.#onEnd(run, name);
   }
 
+  /** @internal */
   get shutdownCallbacks(): readonly NamedCallback[] {
     return [...this.#callbacks];
   }
@@ -356,23 +359,14 @@ export class JobContext {
     }
   }
 
-  /** For the connection to the room: a participant is there. A second report of the same identity only updates it. */
-  participantJoined(participant: JobParticipant): void {
-    this.#participants.joined(participant);
-  }
-
-  /** For the connection to the room. `why`: in words, when they will not come back. */
-  participantLeft(identity: string, why: string | null = null): void {
-    this.#participants.left(identity, why);
-  }
-
-  /** For the connection to the room: where the agent is. Terminations are judged by it. */
+  /** @internal For the connection to the room: where the agent is. Terminations are judged by it. */
   reportPresence(state: Presence): void {
     if (state === this.#presence.state) return;
     this.#presence = { state, sinceMs: this.clock.now() };
     this.#options.onPresence(state);
   }
 
+  /** Where the agent is, and since when. */
   get presence(): { readonly state: Presence; readonly sinceMs: number } {
     return this.#presence;
   }

@@ -37,11 +37,14 @@ export class ParticipantSessions {
   readonly #lingerMs: number;
   /** Null while it is being started. */
   readonly #active = new Map<string, AgentSession | null>();
+  /** Who left and came back while there was no session that could go on with them. */
+  readonly #returned = new Map<string, RoomParticipant>();
   #linger: unknown;
   #finish: () => void = () => {};
   /** Resolves when all are over and nobody has come since. */
   readonly over: Promise<void>;
 
+  /** @internal Use `job.startSessionPerParticipant`. */
   constructor(host: SessionStarter, options: ParticipantSessionsOptions) {
     this.#host = host;
     this.#lingerMs = parseOptions(rules, options, 'startSessionPerParticipant').lingerMs;
@@ -65,14 +68,13 @@ export class ParticipantSessions {
   }
 
   async #begin(participant: RoomParticipant): Promise<void> {
-    const { clock, log, self } = this.#host;
+    const { clock, log, self, signal } = this.#host;
     const { identity, kind, attributes } = participant;
     if (!PEOPLE.includes(kind) || attributes['lk.publish_on_behalf'] === self) return;
     const before = this.#active.get(identity);
     if (before !== undefined) {
       // Cut off and back again: the session has waited. Gone and back again: the next one waits for the end of the last.
-      if (before !== null && ENDING.includes(before.state))
-        void before.whenStopped.then(() => (participant.isPresent ? this.#begin(participant) : undefined));
+      if (before === null || ENDING.includes(before.state)) this.#returned.set(identity, participant);
       return;
     }
     clock.clearTimeout(this.#linger);
@@ -81,12 +83,17 @@ export class ParticipantSessions {
       const session = await this.#host.start(participant);
       if (session !== null) {
         this.#active.set(identity, session);
+        // One that runs has found whoever returned while it was being made.
+        if (!ENDING.includes(session.state)) this.#returned.delete(identity);
         await session.whenStopped;
       }
     } catch (error) {
       log.error({ participant: identity, error: textOf(error) }, 'a participant has no session');
     }
     this.#active.delete(identity);
+    const returned = this.#returned.get(identity);
+    this.#returned.delete(identity);
+    if (returned?.isPresent === true && !signal.aborted) return this.#begin(returned);
     if (this.#active.size > 0) return;
     clock.clearTimeout(this.#linger);
     this.#linger = clock.setTimeout(() => this.#finish(), this.#lingerMs);

@@ -7,7 +7,8 @@ import { ScriptedTts } from '../../src/testing/scripted-tts.ts';
 import { ScriptedVad } from '../../src/testing/scripted-vad.ts';
 import type { WorkerOptions } from '../../src/worker/define-worker.ts';
 import type { JobContext } from '../../src/worker/job-context.ts';
-import type { JobParticipant } from '../../src/worker/job-info.ts';
+import { FakeParticipant, WHY } from '../transports/livekit/fake-rtc.ts';
+import { startTestJob } from './test-job.ts';
 import { startTestWorker } from './test-worker.ts';
 
 async function startJob(options: Partial<WorkerOptions> = {}) {
@@ -16,15 +17,6 @@ async function startJob(options: Partial<WorkerOptions> = {}) {
   await worker.offer('AJ_1');
   return worker;
 }
-
-const person = (identity: string): JobParticipant => ({
-  sid: `PA_${identity}`,
-  identity,
-  name: '',
-  metadata: '',
-  attributes: {},
-  kind: 'standard',
-});
 
 describe('the life of a job', () => {
   test('it ends with its entry function', async () => {
@@ -141,40 +133,39 @@ describe('shutdown callbacks', () => {
 
 describe('participants', () => {
   test('an entrypoint runs once for each, those already there included; one that throws is only logged', async () => {
-    const worker = await startJob();
-    const { context } = worker.job('AJ_1');
+    const { world, job, lines, held, settle, settled } = startTestJob();
+    world.present.push(new FakeParticipant('ann'));
+    await settled(job.joinRoom());
     const seen: string[] = [];
-    context.participantJoined(person('ann'));
-    context.addParticipantEntrypoint((_, { identity }) => {
+    job.addParticipantEntrypoint((_, { identity }) => {
       seen.push(identity);
       throw new Error('boom');
     });
-    context.participantJoined(person('bob'));
-    context.participantJoined(person('bob'));
-    await worker.settle();
+    const bob = new FakeParticipant('bob');
+    world.room.enter(bob);
+    world.room.enter(bob); // told twice
+    await settle();
     expect(seen).toEqual(['ann', 'bob']);
-    expect(worker.lines.filter((line) => line.level === 'error').map((line) => line.participant)).toEqual(seen);
-    expect(worker.reports).toEqual([]);
-    await worker.end();
+    expect(lines.filter((line) => line.level === 'error').map((line) => line.participant)).toEqual(seen);
+    expect(held).toMatchObject({ count: 0, failures: [] });
   });
 
   test('one can be waited for, by identity or as the first; the end of the job ends the wait', async () => {
-    const worker = await startJob();
-    const { context } = worker.job('AJ_1');
-    const first = context.waitForParticipant();
-    const bob = context.waitForParticipant('bob');
-    const never = expect(context.waitForParticipant('eve')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
-    context.participantJoined(person('ann'));
-    context.participantJoined(person('bob'));
+    const { world, job, controller, settled } = startTestJob();
+    await settled(job.joinRoom());
+    const first = job.waitForParticipant();
+    const named = job.waitForParticipant('bob');
+    const never = expect(job.waitForParticipant('eve')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    const ann = new FakeParticipant('ann');
+    world.room.enter(ann);
+    world.room.enter(new FakeParticipant('bob'));
     expect((await first).identity).toBe('ann');
-    expect((await bob).identity).toBe('bob');
-    expect((await context.waitForParticipant('ann')).identity).toBe('ann');
-    context.participantLeft('ann');
-    expect(context.participants.map((participant) => participant.identity)).toEqual(['bob']);
-    context.shutdown();
-    await worker.settle();
+    expect((await named).identity).toBe('bob');
+    expect((await job.waitForParticipant('ann')).identity).toBe('ann');
+    world.room.leave(ann, WHY.CLIENT_INITIATED);
+    expect(job.participants.map((participant) => participant.identity)).toEqual(['bob']);
+    controller.abort();
     await never;
-    await worker.end();
   });
 });
 

@@ -75,6 +75,7 @@ export interface ControlCounters {
   readonly dropped: number;
 }
 
+/** Answers the control messages of a session's participants, and sends them messages of the host. */
 export class AgentControl {
   readonly #session: ControllableSession;
   readonly #transport: LivekitTransport;

@@ -28,7 +28,7 @@ export interface LivekitToken {
 export interface LivekitTransportOptions {
   /** Address of the server: `wss://`, `ws://`, `https://` or `http://`, without user and password. */
   readonly url: string;
-  /** A token with the grants roomJoin, canPublish, canSubscribe and, for the state, canUpdateOwnMetadata. */
+  /** A token of kind `agent` with roomJoin, canPublish, canSubscribe, canPublishData and canUpdateOwnMetadata. */
   readonly token?: string;
   /** Instead of `token`: asked for every attempt to join, so that a token may expire while the call goes on. */
   readonly getToken?: () => LivekitToken | Promise<LivekitToken>;
@@ -43,9 +43,9 @@ export interface LivekitTransportOptions {
   readonly joinTimeoutMs?: number;
   /** Told of sends that failed; the call goes on. Default: nobody. */
   readonly onProblem?: (problem: { readonly where: string; readonly error: unknown }) => void;
-  /** Loads the library; a test hands in a stand-in. */
+  /** @internal Loads the library; a test hands in a stand-in. */
   readonly load?: () => Promise<Rtc>;
-  /** Makes the room of one attempt to join. Default: a room of its own; a seat in a shared one lets sessions share the stay. */
+  /** @internal Makes the room of one attempt to join. Default: a room of its own; a seat in a shared one lets sessions share the stay. */
   readonly room?: (rtc: Rtc) => SessionRoom;
 }
 
@@ -111,7 +111,7 @@ export class LivekitTransport implements Transport {
     this.#connection?.linkTo(this.#identity);
   }
 
-  /** Told of every stay in the room, the present one included. Returns a function that stops it. */
+  /** @internal Told of every stay in the room, the present one included. Returns a function that stops it. */
   onConnection(listener: (connection: RoomConnection) => void): () => void {
     this.#listeners.add(listener);
     if (this.#connection?.isOpen === true) listener(this.#connection);
@@ -119,7 +119,7 @@ export class LivekitTransport implements Transport {
   }
 
   /**
-   * Told of every attempt to join, before it begins: what listens to the room from here misses nothing of the way in.
+   * @internal Told of every attempt to join, before it begins: what listens to the room from here misses nothing of the way in.
    * Returns a function that stops it.
    */
   onJoining(listener: (connection: RoomConnection) => void): () => void {

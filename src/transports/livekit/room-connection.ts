@@ -36,6 +36,7 @@ export interface RoomConnectionOptions {
   onProblem(where: string, error: unknown): void;
 }
 
+/** One stay of the agent in a room: the room as the native library has it, and whom the agent talks to there. */
 export class RoomConnection implements TransportConnection {
   /** Transcripts, in order. */
   readonly texts: Outbox;
@@ -64,7 +65,7 @@ export class RoomConnection implements TransportConnection {
   #isOpen = false;
   #leaving: Promise<void> | null = null;
 
-  /** Before the room is joined: handlers that come later miss what happens on the way in. */
+  /** @internal Before the room is joined: handlers that come later miss what happens on the way in. */
   constructor({
     rtc,
     room,

@@ -116,6 +116,10 @@ const BY_SEVERITY: readonly WorkerState[] = [
   'idle',
 ];
 
+/**
+ * One worker: registers at the server, stays registered, hands the jobs it is given to its runner, and drains. The whole of
+ * `livekitex-agent start` but for health server, host processes and signals.
+ */
 export class WorkerManager {
   readonly clock: Clock;
   readonly runner: JobRunner;
@@ -139,6 +143,7 @@ export class WorkerManager {
       throw new AgentError('ERR_OPTION', 'worker is not valid', {
         field: 'initialAttempts',
         rule: 'must be null or a whole number >= 1',
+        fix: 'Give null to try for ever, or a number of attempts',
       });
     }
     this.#options = options;

@@ -90,6 +90,12 @@ describe('registration', () => {
     await worker.end();
   });
 
+  test.each([0, 1.5, Number.NaN])('%d attempts are refused', (initialAttempts) => {
+    expect(() => startTestWorker({}, { initialAttempts })).toThrow(
+      expect.objectContaining({ field: 'initialAttempts', fix: expect.stringContaining('null to try for ever') }),
+    );
+  });
+
   test.each([
     ['a server that never opens the socket', 'ERR_TIMEOUT', 'not connected', () => new Promise(() => {}), true],
     ['a server that never answers the registration', 'ERR_TRANSPORT', 'socket lost', () => {}, false],

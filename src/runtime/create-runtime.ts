@@ -34,6 +34,7 @@ import type { Transport } from '../transports/transport.ts';
 import { Agent } from './agent.ts';
 import { AgentSession } from './agent-session.ts';
 import { BREAKERS, breakersTree } from './breakers.ts';
+import { CALL_CANCELLED, endCall } from './end-call.ts';
 import { ENGINES, engineSpec, enginesTree } from './engines.ts';
 import { EventHub } from './event-hub.ts';
 import { fallbackAudio } from './fallback-audio.ts';
@@ -327,16 +328,17 @@ class VoiceRuntime implements Runtime {
         ? new AgentError('ERR_TRANSPORT', 'the transport did not connect in time')
         : new AgentError('ERR_SESSION', 'the session gave up after its parts could not be restarted');
       scope.problem('session', error);
-      ledger.closing = { reason: error.code, sinceMs: this.clock.now() };
+      ledger.closing = { reason: error.code, sinceMs: this.clock.now(), error };
     }
-    const { reason } = ledger.closing;
+    const { reason, error } = ledger.closing;
     scope.commitRest();
+    for (const { callId } of ledger.openCalls()) endCall(scope, callId, CALL_CANCELLED);
     const never = new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`);
     scope.rejectOpened(scope.transportFailure ?? never);
     scope.dispose();
     removeScope(scope.id);
     session.agent.detach(session);
-    session.stopped(reason);
+    session.stopped(error === undefined ? { reason } : { reason, error });
     const durationMs = this.clock.now() - scope.startedAtMs;
     hub.emit('session_stopped', { sessionId: scope.id, reason, durationMs });
     hub.clear();

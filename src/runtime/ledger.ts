@@ -245,9 +245,9 @@ export class Ledger {
     return this.#openCalls.get(callId);
   }
 
-  /** Calls of turn `n` that still have no output. */
-  openCalls(n: number): readonly ToolCallRecord[] {
-    return [...this.#openCalls.values()].filter((call) => call.turn === n);
+  /** Calls of turn `n`, or of all, that still have no output. */
+  openCalls(n?: number): readonly ToolCallRecord[] {
+    return [...this.#openCalls.values()].filter((call) => n === undefined || call.turn === n);
   }
 
   recordHandoff(fromAgentId: string, toAgentId: string): void {

@@ -2,6 +2,7 @@
 import { AgentError } from '../errors.ts';
 import type { CancelCause, SessionEvent, SessionState, TurnKey, TurnLatency, UserState } from '../events.ts';
 import { type Down, kill, monitor, startChildNow } from '../supervisor/index.ts';
+import { CALL_CANCELLED, endCall } from './end-call.ts';
 import { findScope, type SessionScope, toolName, turnName } from './session-scope.ts';
 import type { TurnRecord } from './turn-record.ts';
 import { turnSpec } from './turn-spec.ts';
@@ -94,7 +95,7 @@ function settle(scope: SessionScope): void {
   if (turn === null) return;
   for (const { callId } of scope.ledger.openCalls(turn.n)) {
     const ref = scope.whereis(toolName(callId));
-    if (ref === undefined) scope.ledger.recordOutput(callId, 'The call was cancelled before it finished', true);
+    if (ref === undefined) endCall(scope, callId, CALL_CANCELLED);
     else ref.send({ type: 'tool.cancel' });
   }
   const outcome = turn.outcome ?? (turn.cancelled === null ? 'failed' : 'interrupted');

@@ -11,6 +11,7 @@ import {
 import type { ChildSpec } from '../supervisor/index.ts';
 import { executeOnce, fallbackText, prepareCall, RunContext } from '../tools/index.ts';
 import { breakerOf } from './breakers.ts';
+import { endCall } from './end-call.ts';
 import type { ToolCallRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 
@@ -21,7 +22,8 @@ const validateCall = fromPromise<void, ToolCallRef>(async ({ input: { sessionId,
   const scope = scopeOf(sessionId);
   const call = scope.ledger.openCall(callId);
   if (call === undefined) return;
-  scope.prepared.set(callId, await prepareCall(scope.turnAgent.tools, call));
+  const prepared = await prepareCall(scope.turnAgent.tools, call);
+  if (scope.ledger.openCall(callId) === call) scope.prepared.set(callId, prepared);
 });
 
 /** A breaker serves every session, and models repeat their call ids. */
@@ -78,13 +80,8 @@ const toolCallLogic = toolCallMachine.provide({
     recordOutput: ({ context }) => {
       const scope = findScope(context.sessionId);
       if (scope === undefined) return;
-      const { callId, toolName: name, outcome, output, failure } = toolCallOutput(context);
-      const durationMs = scope.clock.now() - (scope.callStartedAtMs.get(callId) ?? scope.clock.now());
-      scope.prepared.delete(callId);
-      scope.callStartedAtMs.delete(callId);
-      if (!scope.ledger.recordOutput(callId, output, outcome !== 'succeeded')) return;
-      if (outcome === 'succeeded') scope.emit('tool_completed', { callId, toolName: name, result: output, durationMs });
-      else scope.emit('tool_error', { callId, toolName: name, error: failure?.message ?? outcome, durationMs });
+      const { callId, outcome, output, failure } = toolCallOutput(context);
+      endCall(scope, callId, { output, error: outcome === 'succeeded' ? null : (failure?.message ?? outcome) });
     },
   },
 });

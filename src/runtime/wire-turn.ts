@@ -5,8 +5,8 @@ import { AgentError, toAgentError } from '../errors.ts';
 import type { TurnKey, TurnOutcome } from '../events.ts';
 import { type StepInput, type StepOutput, turnMachine } from '../machines/turn.machine.ts';
 import { kill, monitor, startChildNow } from '../supervisor/index.ts';
-import { INTERNAL_ERROR } from '../tools/index.ts';
 import { messagesOf } from './chat-view.ts';
+import { CALL_CRASHED, CALL_OVERDUE, endCall } from './end-call.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 import { toolBudgetMsOf, toolCallSpec } from './tool-call-spec.ts';
 import type { TurnRecord } from './turn-record.ts';
@@ -103,7 +103,7 @@ export const turnLogic = turnMachine.provide({
     startToolCalls: onTurn((scope, _turn, _params, key) => scope.soon(() => startToolCalls(scope, key))),
     abandonToolCalls: onTurn((scope, turn) => {
       for (const { callId } of scope.ledger.openCalls(turn.n)) {
-        scope.ledger.recordOutput(callId, 'The tool did not answer in time', true);
+        endCall(scope, callId, CALL_OVERDUE);
         const ref = scope.whereis(toolName(callId));
         if (ref !== undefined) kill(ref);
       }
@@ -130,8 +130,7 @@ function startToolCalls(scope: SessionScope, key: TurnKey): void {
   const supervisor = scope.whereis('toolCalls');
   for (const call of scope.ledger.openCalls(key.n)) {
     const told = () => {
-      // A call that died without writing an output still gets one: the model never waits for it.
-      scope.ledger.recordOutput(call.callId, INTERNAL_ERROR, true);
+      endCall(scope, call.callId, CALL_CRASHED);
       scope.noteProgress(key);
       const openCalls = scope.ledger.openCalls(key.n).length;
       scope.tellTurn(key, { type: 'child.down', child: 'tool', callId: call.callId, openCalls });

@@ -12,6 +12,7 @@ import type { JobParticipant } from './job-info.ts';
 import type { JobParticipants } from './job-participants.ts';
 import type { Logger } from './logger.ts';
 import type { Presence } from './runner.ts';
+import { UnsaidLeaves } from './unsaid-leaves.ts';
 
 export interface JobRoomOptions {
   readonly url: string;
@@ -40,6 +41,7 @@ const BETWEEN_TRIES_MS = 1_000;
 export class JobRoom {
   readonly #options: JobRoomOptions;
   readonly #shared: SharedRoom;
+  readonly #unsaid: UnsaidLeaves;
   #rtc: Rtc | null = null;
   /** The newest room, whose token the server keeps fresh. */
   #newest: RtcRoom | null = null;
@@ -48,7 +50,8 @@ export class JobRoom {
 
   constructor(options: JobRoomOptions) {
     this.#options = options;
-    const { clock, log, limit } = options;
+    const { clock, log, limit, participants } = options;
+    this.#unsaid = new UnsaidLeaves(clock, (identity) => participants.left(identity, null));
     this.#shared = new SharedRoom({
       clock,
       // Pages send it as soon as they see the agent, which may be before their session has a seat.
@@ -150,10 +153,18 @@ export class JobRoom {
 
   #listen(room: RtcRoom): void {
     const { participants, onDtmf } = this.#options;
-    room.on('participantConnected', (participant) => participants.joined(participantOf(participant)));
-    room.on('participantDisconnected', ({ identity, disconnectReason }) =>
-      participants.left(identity, this.#rtc === null ? null : endOfUser(this.#rtc, disconnectReason)),
-    );
+    const unsaid = this.#unsaid;
+    room.on('participantConnected', (participant) => {
+      unsaid.settle(participant.identity);
+      participants.joined(participantOf(participant));
+    });
+    room.on('participantDisconnected', ({ identity, disconnectReason }) => {
+      if (disconnectReason === undefined) return unsaid.add(identity);
+      unsaid.settle(identity);
+      participants.left(identity, this.#rtc === null ? null : endOfUser(this.#rtc, disconnectReason));
+    });
+    room.on('reconnecting', () => unsaid.reconnecting(true));
+    room.on('reconnected', () => unsaid.reconnecting(false));
     room.on('participantAttributesChanged', (_changed, { identity, attributes }) =>
       participants.changed(identity, { ...attributes }),
     );
@@ -173,6 +184,7 @@ export class JobRoom {
 
   #over(reason: number, seats: number): void {
     const { onPresence, onOver } = this.#options;
+    this.#unsaid.clear();
     const wasHeld = this.#held !== null;
     const why = this.#rtc === null ? null : endOfAgent(this.#rtc, reason);
     const isOwnWill = reason === this.#rtc?.DisconnectReason.CLIENT_INITIATED;

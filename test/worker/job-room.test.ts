@@ -95,6 +95,82 @@ describe('joining without a session', () => {
   });
 });
 
+describe('a full reconnect, which takes everybody out and lets them in again', () => {
+  async function startRoom(...identities: string[]) {
+    const room = startTestJob();
+    const people = identities.map(
+      (identity) => new FakeParticipant(identity, KIND.SIP, { 'sip.callStatus': 'ringing' }),
+    );
+    room.world.present.push(...people);
+    const seen: string[] = [];
+    room.job.addParticipantEntrypoint((_, { identity }) => seen.push(identity));
+    await room.settled(room.job.joinRoom());
+    const names = () => room.job.participants.map(({ identity }) => identity);
+    const reconnect = () => {
+      for (const person of people) room.world.room.leave(person, WHY.UNKNOWN);
+      room.world.room.emit('reconnecting');
+    };
+    return { ...room, people, seen, names, reconnect };
+  }
+
+  test('makes nobody new: no entrypoint runs again, who is held is still the one, a call still rings', async () => {
+    const { world, job, clock, seen, reconnect } = await startRoom('ann');
+    const [held] = job.participants;
+    let outcome = 'waits';
+    job.waitForAnswer('ann').then(
+      () => (outcome = 'answered'),
+      (error: Error) => (outcome = error.message),
+    );
+    reconnect();
+    await clock.advance(20_000);
+    expect([outcome, held?.isPresent]).toEqual(['waits', true]);
+    world.room.enter(new FakeParticipant('ann', KIND.SIP, { 'sip.callStatus': 'active' }));
+    world.room.emit('reconnected');
+    await clock.advance(40_000);
+    expect(outcome).toBe('answered');
+    expect(seen).toEqual(['ann']);
+    expect(job.participants).toEqual([held]);
+    expect(held?.attributes).toEqual({ 'sip.callStatus': 'active' });
+  });
+
+  test('who is not in again has left, shortly after it; also one who left for good meanwhile', async () => {
+    const { world, clock, names, people, reconnect } = await startRoom('ann', 'bob', 'carl');
+    reconnect();
+    const [ann, bob] = people;
+    if (ann !== undefined) world.room.enter(ann);
+    if (bob !== undefined) world.room.enter(bob);
+    world.room.emit('reconnected');
+    expect(names()).toEqual(['ann', 'bob', 'carl']);
+    if (bob !== undefined) world.room.leave(bob, WHY.CLIENT_INITIATED);
+    expect(names()).toEqual(['ann', 'carl']);
+    await clock.advance(1_000);
+    expect(names()).toEqual(['ann']);
+  });
+
+  test('that never ends, or none at all, leaves nobody behind', async () => {
+    const { world, clock, names, people, reconnect } = await startRoom('ann', 'bob');
+    const [, bob] = people;
+    if (bob !== undefined) world.room.leave(bob, WHY.UNKNOWN);
+    await clock.advance(1_000);
+    expect(names()).toEqual(['ann']);
+    reconnect();
+    await clock.advance(30_000);
+    expect(names()).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('that fails: who is not in the room joined anew has left, and nothing is waited for', async () => {
+    const { world, clock, names, job, settled, reconnect } = await startRoom('ann', 'bob');
+    await settled(job.startSession({ agent: quietAgent(clock) }));
+    reconnect();
+    world.present.shift();
+    world.room.drop(WHY.UNKNOWN);
+    await clock.advance(5_000);
+    expect(names()).toEqual(['bob']);
+    expect(world.rooms).toHaveLength(2);
+  });
+});
+
 describe('a job for one participant', () => {
   const person: JobParticipant = {
     sid: 'PA_1',

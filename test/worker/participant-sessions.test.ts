@@ -168,6 +168,30 @@ describe('what may go wrong', () => {
     expect(room.held.failures).toEqual([]);
   });
 
+  test('who leaves and comes back while the session is being made gets one', async () => {
+    const room = startTestJob();
+    room.world.present.push(new FakeParticipant('ann'));
+    const made: (() => void)[] = [];
+    const sessionFor = () => {
+      const agent = quietAgent(room.clock);
+      return new Promise<{ agent: typeof agent }>((resolve) => made.push(() => resolve({ agent })));
+    };
+    const running = await room.settled(room.job.startSessionPerParticipant(sessionFor));
+    room.world.room.leave(new FakeParticipant('ann'), WHY.CLIENT_INITIATED);
+    room.world.room.enter(new FakeParticipant('ann'));
+    made[0]?.();
+    await room.settle();
+    expect(made).toHaveLength(2);
+    made[1]?.();
+    await room.settle();
+    const session = running.sessions.get('ann');
+    expect(session?.state).toBe('idle');
+    // Ended by the agent it is not begun again for who is still there.
+    await room.settled(Promise.all([session?.close(), room.clock.advance(2_000)]));
+    expect(made).toHaveLength(2);
+    expect(names(running.sessions)).toEqual([]);
+  });
+
   test('the end of the job ends it all', async () => {
     const room = await startRoom({}, new FakeParticipant('ann'));
     const session = room.running.sessions.get('ann');

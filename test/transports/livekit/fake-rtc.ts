@@ -291,7 +291,8 @@ export class FakeRoom implements RtcRoom {
 
   leave(participant: FakeParticipant, reason: number): void {
     this.remoteParticipants.delete(participant.identity);
-    participant.disconnectReason = reason;
+    // The library does not name the one that it does not know.
+    participant.disconnectReason = reason === WHY.UNKNOWN ? undefined : reason;
     this.emit('participantDisconnected', participant);
   }
 

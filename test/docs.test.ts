@@ -92,6 +92,40 @@ test('the README names every session option, with its default', () => {
   expect(documented).toEqual(defaults);
 });
 
+describe('tables of options name every option of the source, with its default', () => {
+  const optionsOf = (file: string, name: string) => {
+    const body = new RegExp(`interface ${name} \\{([\\s\\S]*?)^\\}`, 'm').exec(readText(file))?.[1] ?? '';
+    const members = [...body.matchAll(/\/\*\*([\s\S]*?)\*\/\s+readonly (\w+)\??:/g)];
+    expect(members).toHaveLength([...body.matchAll(/^ {2}readonly /gm)].length);
+    return members.map(([, comment = '', option = '']) => ({
+      option,
+      // The number or boolean of the comment; other defaults are told in words.
+      fallback: /Default\s+(?:\*\s+)?([\d ]*\d|true|false)/.exec(comment)?.[1]?.replaceAll(' ', '') ?? null,
+    }));
+  };
+  const rowsOf = (file: string) =>
+    new Map(
+      [...readText(file).matchAll(/^\| `([\w.]+)` \| ([^|]+) \| [^|]+ \|$/gm)].map(([, option = '', shown = '']) => [
+        option,
+        shown.replaceAll('`', '').replace(/(\d) (?=\d)/g, '$1'),
+      ]),
+    );
+
+  const hosts = ['src/worker/host/host-options.ts', 'HostOptions', 'hosts.'] as const;
+  test.each([
+    ['README.md', [['src/runtime/create-runtime.ts', 'RuntimeOptions', '']]],
+    ['docs/worker.md', [['src/worker/define-worker.ts', 'WorkerOptions', ''], hosts]],
+  ] as const)('%s', (page, sources) => {
+    const rows = rowsOf(page);
+    const options = sources.flatMap(([file, name, prefix]) =>
+      optionsOf(file, name).map(({ option, fallback }) => ({ option: prefix + option, fallback })),
+    );
+    expect([...rows.keys()].sort()).toEqual(options.map(({ option }) => option).sort());
+    for (const { option, fallback } of options) if (fallback !== null) expect(rows.get(option), option).toBe(fallback);
+    expect(options.filter(({ fallback }) => fallback !== null)).not.toEqual([]);
+  });
+});
+
 test('the README names every event of a session, and no other', () => {
   const shown = [...readText('README.md').matchAll(/^\| `([a-z_]+)` \| `/gm)].map(([, name]) => name);
   const source = /interface SessionEventMap \{([\s\S]*?)^\}/m.exec(readText('src/events.ts'))?.[1] ?? '';

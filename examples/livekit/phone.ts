@@ -34,7 +34,7 @@ export default defineWorker({
       await job.waitForAnswer(caller);
       menu(job, session, caller);
     } catch (error) {
-      // Declined, busy, not answered: an end like others. A job that fails would be done again.
+      // Declined, busy, not answered: an end like others, and no failure of the job.
       if (!(error instanceof AgentError && error.code === 'ERR_SIP_CALL')) throw error;
       job.shutdown(error.message);
     }

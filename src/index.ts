@@ -42,7 +42,7 @@ export type { Tts, TtsCapabilities, TtsOpenOptions, TtsResult, TtsStream } from 
 export type { TurnDetector, TurnDetectorInput } from './providers/turn-detector.ts';
 export type { Vad, VadEdge, VadOpenOptions, VadOptions, VadStream } from './providers/vad.ts';
 export { Agent, type AgentOptions, type AgentState } from './runtime/agent.ts';
-export type { AgentSession, ReplyOptions, SessionUsage } from './runtime/agent-session.ts';
+export type { AgentSession, ReplyOptions, SessionEnd, SessionUsage } from './runtime/agent-session.ts';
 export {
   type AgentSessionCommand,
   type AgentSessionContext,

@@ -1,6 +1,6 @@
 // The handle of one call: what a host may ask of it and hear from it. The call itself runs in the supervision tree.
 import type { AnyActorRef } from 'xstate';
-import { AgentError } from '../errors.ts';
+import { AgentError, toAgentError } from '../errors.ts';
 import type { SessionEventName, SessionState, UserState } from '../events.ts';
 import type { SpeechHandle } from '../speech-handle.ts';
 import { Agent } from './agent.ts';
@@ -31,6 +31,13 @@ export interface SessionUsage {
   readonly outputTokens: number;
 }
 
+/** How a session ended. */
+export interface SessionEnd {
+  readonly reason: string;
+  /** What broke it; absent when somebody ended it. */
+  readonly error?: AgentError;
+}
+
 export class AgentSession {
   readonly sessionId: string;
   readonly #hub: EventHub;
@@ -38,9 +45,9 @@ export class AgentSession {
   #agent: Agent;
   #scope: SessionScope | null = null;
   #starting: Promise<void> | null = null;
-  #stopped: { readonly reason: string } | null = null;
-  #whenStopped: Promise<{ readonly reason: string }>;
-  #tellStopped: (end: { readonly reason: string }) => void = () => {};
+  #stopped: SessionEnd | null = null;
+  #whenStopped: Promise<SessionEnd>;
+  #tellStopped: (end: SessionEnd) => void = () => {};
 
   /** @internal */
   constructor(options: {
@@ -117,7 +124,8 @@ export class AgentSession {
       () => {},
       (error: unknown) => {
         // Refused before there was a call: it is over all the same, and whoever waits for its end is told.
-        this.stopped(error instanceof AgentError ? error.code : 'ERR_SESSION');
+        const broken = toAgentError(error, 'ERR_SESSION', 'the session did not start');
+        this.stopped({ reason: broken.code, error: broken });
         throw error;
       },
     );
@@ -194,12 +202,12 @@ export class AgentSession {
   }
 
   /** Ends the call: what was said is kept, the reply in progress is cut. Resolves when everything is released. Idempotent. */
-  async close(reason = 'closed by the host'): Promise<{ readonly reason: string }> {
+  async close(reason = 'closed by the host'): Promise<SessionEnd> {
     const scope = this.#scope;
     if (this.#stopped !== null) return this.#stopped;
     if (scope === null) {
       // Nothing runs yet that could be closed; a start that is under way, however long it takes, finds the session over.
-      this.stopped(reason);
+      this.stopped({ reason });
       return { reason };
     }
     scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
@@ -217,7 +225,7 @@ export class AgentSession {
   }
 
   /** Resolves when the session is over, for whatever reason. */
-  get whenStopped(): Promise<{ readonly reason: string }> {
+  get whenStopped(): Promise<SessionEnd> {
     return this.#whenStopped;
   }
 
@@ -227,10 +235,10 @@ export class AgentSession {
   }
 
   /** @internal Called by the runtime, once, when the tree is gone. */
-  stopped(reason: string): void {
+  stopped(end: SessionEnd): void {
     if (this.#stopped !== null) return;
-    this.#stopped = { reason };
-    this.#tellStopped(this.#stopped);
+    this.#stopped = end;
+    this.#tellStopped(end);
   }
 
   #request(

@@ -1,4 +1,5 @@
 // What must survive any crash of a session: written first, told afterwards. Plain data, one per session, no timers.
+import type { AgentError } from '../errors.ts';
 import type { Levels } from '../events.ts';
 import type { ChatImage, ImageSource } from '../providers/llm.ts';
 import { isOver, leavesDebt, levelOf, newTurn, type TurnRecord, type TurnStart } from './turn-record.ts';
@@ -73,7 +74,8 @@ export class Ledger {
   #order = 0;
   #turnCount = 0;
   #turn: TurnRecord | null = null;
-  closing: { readonly reason: string; readonly sinceMs: number } | null = null;
+  /** `error`: it ends because something broke. */
+  closing: { readonly reason: string; readonly sinceMs: number; readonly error?: AgentError } | null = null;
   transport: 'pending' | 'up' | 'gone' = 'pending';
 
   constructor(options: LedgerOptions) {

@@ -99,10 +99,10 @@ function withLoudspeaker({ voice, transport }: SessionScope) {
   };
 }
 
-function hangUp(scope: SessionScope, reason: string): void {
+function hangUp(scope: SessionScope, reason: string, error?: AgentError): void {
   if (scope.ledger.transport === 'gone') return;
   scope.ledger.transport = 'gone';
-  scope.ledger.closing ??= { reason, sinceMs: scope.clock.now() };
+  scope.ledger.closing ??= { reason, sinceMs: scope.clock.now(), ...(error !== undefined && { error }) };
   scope.input.finish();
   scope.tell({ type: 'transport.closed' });
   scope.whereis('transport')?.send({ type: 'transport.close' });
@@ -125,5 +125,6 @@ export function transportEnded(scope: SessionScope): void {
   const { transportFailure: failure } = scope;
   // Whoever starts a session gets it as the error of the start; nobody waits for it later in the call.
   if (failure !== null && scope.ledger.transport === 'up') scope.problem('transport', failure);
-  hangUp(scope, `the transport could not be reached${failure === null ? '' : `: ${failure.message}`}`);
+  const reason = `the transport could not be reached${failure === null ? '' : `: ${failure.message}`}`;
+  hangUp(scope, reason, failure ?? new AgentError('ERR_TRANSPORT', reason));
 }

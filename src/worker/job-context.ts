@@ -219,7 +219,7 @@ export class JobContext {
     const start = async (participant: RoomParticipant) => {
       const session = await sessionFor(participant);
       if (session === null || !participant.isPresent || signal.aborted) return null;
-      return this.startSession({ isPrivate: true, ...session, participant: participant.identity });
+      return this.#sessions.start({ isPrivate: true, ...session, participant: participant.identity }, false);
     };
     const participants = this.#participants;
     const sessions = new ParticipantSessions({ clock, log, signal, participants, self, start }, options);
@@ -351,12 +351,17 @@ export class JobContext {
 
   async #deleteRoom(reason: string): Promise<void> {
     const { api } = this;
-    await Promise.all([this.#room.leave(), this.#sessions.close(reason)]);
+    await this.release(reason);
     try {
       await api.deleteRoom(this.roomName);
     } catch (error) {
       if (!(error instanceof AgentError && error.code === 'ERR_NOT_FOUND')) throw error;
     }
+  }
+
+  /** @internal Closes its sessions and leaves the room; no code of the job runs. */
+  async release(reason: string): Promise<void> {
+    await Promise.all([this.#room.leave(), this.#sessions.close(reason)]);
   }
 
   /** @internal For the connection to the room: where the agent is. Terminations are judged by it. */

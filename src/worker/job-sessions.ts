@@ -65,15 +65,19 @@ export class JobSessions {
     }));
   }
 
-  async start({
-    transport: given,
-    participant = this.#options.participant,
-    isPrivate = false,
-    preConnectAudio,
-    agentControl,
-    sessionChannel,
-    ...options
-  }: JobSessionOptions): Promise<AgentSession> {
+  /** `isVital`: a session that breaks fails the job; the others go on without it otherwise. */
+  async start(
+    {
+      transport: given,
+      participant = this.#options.participant,
+      isPrivate = false,
+      preConnectAudio,
+      agentControl,
+      sessionChannel,
+      ...options
+    }: JobSessionOptions,
+    isVital = true,
+  ): Promise<AgentSession> {
     if (isPrivate && participant === undefined)
       throw new AgentError('ERR_OPTION', 'a private session is for one participant', {
         field: 'participant',
@@ -95,13 +99,17 @@ export class JobSessions {
     const running: Running = { transport: inRoom, isPrivate, stopWatching: () => {} };
     const forget = onEnd((reason) => session.close(reason), `session ${sessionId}`);
     this.#running.set(session, running);
-    const stopped = session.whenStopped.then(({ reason }) => {
+    const stopped = session.whenStopped.then(({ reason, error }) => {
       this.#running.delete(session);
       running.stopWatching();
       forget();
       onReason(reason);
-      log.info({ sessionId, reason }, 'session stopped');
+      if (error === undefined) log.info({ sessionId, reason }, 'session stopped');
+      else log.error({ sessionId, reason, error: error.message }, 'session broke');
+      if (error !== undefined && isVital) throw error;
     });
+    // One that does not start is told by its start.
+    stopped.catch(() => {});
     await session.start();
     hold(stopped);
     if (given === undefined && participant !== undefined && this.#running.has(session))

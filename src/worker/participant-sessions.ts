@@ -1,6 +1,6 @@
 // A session of its own for each participant of a room: begun when they come, ended when they leave.
 import type { Clock } from '../clock.ts';
-import { textOf } from '../errors.ts';
+import { type AgentError, textOf } from '../errors.ts';
 import type { SessionState } from '../events.ts';
 import { fieldsOf, milliseconds, parseOptions } from '../options.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
@@ -41,7 +41,9 @@ export class ParticipantSessions {
   readonly #returned = new Map<string, RoomParticipant>();
   #linger: unknown;
   #finish: () => void = () => {};
-  /** Resolves when all are over and nobody has come since. */
+  /** What broke the session that ended last. */
+  #broken: AgentError | undefined;
+  /** Settles when all are over and nobody has come since; rejects when the last one broke: its participant waits for an agent. */
   readonly over: Promise<void>;
 
   /** @internal Use `job.startSessionPerParticipant`. */
@@ -49,12 +51,13 @@ export class ParticipantSessions {
     this.#host = host;
     this.#lingerMs = parseOptions(rules, options, 'startSessionPerParticipant').lingerMs;
     const leave = host.participants.listen({ joined: (participant) => void this.#begin(participant) });
-    this.over = new Promise((resolve) => {
+    this.over = new Promise((resolve, reject) => {
       const end = () => {
         host.clock.clearTimeout(this.#linger);
         host.signal.removeEventListener('abort', end);
         leave();
-        resolve();
+        if (this.#broken === undefined || host.signal.aborted) resolve();
+        else reject(this.#broken);
       };
       this.#finish = end;
       host.signal.addEventListener('abort', end, { once: true });
@@ -85,7 +88,7 @@ export class ParticipantSessions {
         this.#active.set(identity, session);
         // One that runs has found whoever returned while it was being made.
         if (!ENDING.includes(session.state)) this.#returned.delete(identity);
-        await session.whenStopped;
+        this.#broken = (await session.whenStopped).error;
       }
     } catch (error) {
       log.error({ participant: identity, error: textOf(error) }, 'a participant has no session');

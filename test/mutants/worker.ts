@@ -9,6 +9,7 @@ export const worker: MutantTable = {
     'test/worker/worker-manager.test.ts',
     'test/worker/ws-socket.test.ts',
     'test/worker/job-context.test.ts',
+    'test/worker/job-sessions.test.ts',
     'test/worker/host/host-pool.test.ts',
     'test/worker/health',
   ],
@@ -36,6 +37,12 @@ export const worker: MutantTable = {
       file: 'worker/termination.ts',
       find: 'nowMs - seen.sinceMs >= REJOIN_MS',
       replace: 'nowMs < 0',
+    },
+    {
+      name: 'a job whose session broke has succeeded: its room gets no other agent',
+      file: 'worker/job-sessions.ts',
+      find: 'if (error !== undefined && isVital) throw error;',
+      replace: '',
     },
     {
       name: 'one job more than maxJobs is taken',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { crash } from '../../src/testing/crash.ts';
 import type { JobParticipant } from '../../src/worker/job-info.ts';
 import { FakeParticipant, fakeTrack, KIND, WHY } from '../transports/livekit/fake-rtc.ts';
 import { quietAgent, startTestJob } from './test-job.ts';
@@ -118,6 +119,24 @@ describe('a session for each participant', () => {
     await room.clock.advance(30_000);
     expect(room.asked).toEqual(['ann', 'bob']);
     expect(names(room.running.sessions)).toEqual(['bob']);
+  });
+
+  test('one that breaks costs the others nothing; the last one that breaks fails the job', async () => {
+    const room = await startRoom({}, new FakeParticipant('ann'), new FakeParticipant('bob'));
+    const breakDown = async (identity: string) => {
+      const { sessionId = '' } = room.running.sessions.get(identity) ?? {};
+      for (let i = 0; i < 30; i++) {
+        const conversation = room.runtime.registry.whereis(`${sessionId}/conversation`);
+        if (conversation !== undefined) crash(conversation);
+        await room.clock.advance(10);
+      }
+    };
+    await breakDown('ann');
+    await room.clock.advance(60_000);
+    expect([names(room.running.sessions), room.held.failures]).toEqual([['bob'], []]);
+    await breakDown('bob');
+    await room.clock.advance(5_000);
+    expect(room.held).toMatchObject({ count: 0, failures: [expect.stringContaining('gave up')] });
   });
 
   test('each session hears its own participant', async () => {

@@ -20,6 +20,11 @@ export interface AudioFrame extends AudioFormat {
 /** The format of the input side of a session: what VAD and STT hear. */
 export const INPUT_FORMAT: AudioFormat = { sampleRateHz: 16_000, channels: 1 };
 
+export const isSampleRate = (value: unknown): boolean =>
+  Number.isInteger(value) && Number(value) >= 8_000 && Number(value) <= 192_000;
+
+export const SAMPLE_RATE_RULE = 'must be an integer from 8000 to 192000';
+
 /** Duration of a frame in milliseconds. */
 export function durationMsOf(frame: AudioFrame): number {
   return (frame.samples.length / frame.channels / frame.sampleRateHz) * 1000;
@@ -33,12 +38,24 @@ export function checkFrame(frame: AudioFrame): AudioFrame {
   const { samples, sampleRateHz, channels } = frame;
   if (!(samples instanceof Int16Array))
     throw bad('samples', 'must be an Int16Array', 'Use frameFromBytes or frameFromFloat');
-  if (!Number.isInteger(sampleRateHz) || sampleRateHz < 8000 || sampleRateHz > 192_000)
-    throw bad('sampleRateHz', 'must be an integer from 8000 to 192000', `Got ${String(sampleRateHz)}`);
+  if (!isSampleRate(sampleRateHz)) throw bad('sampleRateHz', SAMPLE_RATE_RULE, `Got ${String(sampleRateHz)}`);
   if (channels !== 1 && channels !== 2) throw bad('channels', 'must be 1 or 2', `Got ${String(channels)}`);
   if (samples.length % channels !== 0)
     throw bad('samples', 'must hold whole sample frames', `Got ${samples.length} samples for ${channels} channels`);
   return frame;
+}
+
+/**
+ * @param where `the tape`: who takes nothing else
+ * @throws AgentError `ERR_AUDIO_FRAME` when the frame is not mono at this rate
+ */
+export function checkMono({ sampleRateHz, channels }: AudioFormat, rateHz: number, where: string): void {
+  if (sampleRateHz === rateHz && channels === 1) return;
+  throw new AgentError('ERR_AUDIO_FRAME', `wrong format for ${where}`, {
+    field: channels === 1 ? 'sampleRateHz' : 'channels',
+    rule: `must be mono at ${rateHz} Hz`,
+    fix: `Got ${channels} channel(s) at ${sampleRateHz} Hz; convert it with a FrameConverter`,
+  });
 }
 
 /**

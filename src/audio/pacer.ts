@@ -1,7 +1,7 @@
 // Turns a sink that sends at once into one that plays in real time: 20 ms frames on a clock, a position, a flush.
 import type { Clock } from '../clock.ts';
 import { AgentError, toAgentError } from '../errors.ts';
-import { type AudioFrame, checkFrame } from './frame.ts';
+import { type AudioFrame, checkFrame, checkMono, isSampleRate, SAMPLE_RATE_RULE } from './frame.ts';
 import { SampleQueue } from './sample-queue.ts';
 
 /** What goes out at a time. RTP, WebRTC and telephony all count in it. */
@@ -74,11 +74,8 @@ export class Pacer {
   constructor({ sink, clock, leadMs = 0, onError }: PacerOptions) {
     if (!(leadMs >= 0 && leadMs <= 60))
       throw new AgentError('ERR_OPTION', 'bad pacer option', { field: 'leadMs', rule: 'must be from 0 to 60' });
-    if (!Number.isInteger(sink.sampleRateHz) || sink.sampleRateHz < 8000 || sink.sampleRateHz > 192_000)
-      throw new AgentError('ERR_OPTION', 'bad sink', {
-        field: 'sink.sampleRateHz',
-        rule: 'must be an integer from 8000 to 192000',
-      });
+    if (!isSampleRate(sink.sampleRateHz))
+      throw new AgentError('ERR_OPTION', 'bad sink', { field: 'sink.sampleRateHz', rule: SAMPLE_RATE_RULE });
     this.canPause = sink.canPause;
     this.sampleRateHz = sink.sampleRateHz;
     this.#sink = sink;
@@ -98,12 +95,7 @@ export class Pacer {
     if (this.#closed) return;
     try {
       checkFrame(frame);
-      if (frame.channels !== 1 || frame.sampleRateHz !== this.sampleRateHz)
-        throw new AgentError('ERR_AUDIO_FRAME', 'wrong format for this sink', {
-          field: frame.channels === 1 ? 'sampleRateHz' : 'channels',
-          rule: `must be mono at ${this.sampleRateHz} Hz`,
-          fix: 'Convert it with a FrameConverter',
-        });
+      checkMono(frame, this.sampleRateHz, 'this sink');
     } catch (error) {
       this.#fail(error, 'a frame was refused');
       return;

@@ -1,6 +1,6 @@
 // Streaming change of the sample rate: a polyphase Kaiser-windowed sinc that keeps its state between frames.
 import { AgentError } from '../errors.ts';
-import { type AudioFrame, checkFrame } from './frame.ts';
+import { type AudioFrame, checkFrame, checkMono, isSampleRate, SAMPLE_RATE_RULE } from './frame.ts';
 import { type SincTable, sincTable } from './sinc-table.ts';
 
 /** Input samples taken at a time: a 20 ms frame at 48 kHz fits, a longer one does not grow the working memory (10 KB). */
@@ -50,12 +50,7 @@ export class Resampler {
    */
   process(frame: AudioFrame): AudioFrame {
     checkFrame(frame);
-    if (frame.sampleRateHz !== this.inputRateHz || frame.channels !== 1)
-      throw new AgentError('ERR_AUDIO_FRAME', 'wrong format for this resampler', {
-        field: frame.channels === 1 ? 'sampleRateHz' : 'channels',
-        rule: `must be mono at ${this.inputRateHz} Hz`,
-        fix: `Got ${frame.channels} channel(s) at ${frame.sampleRateHz} Hz; use toMono and one resampler per rate`,
-      });
+    checkMono(frame, this.inputRateHz, 'this resampler');
     if (this.#table === undefined) return frame;
     const { samples } = frame;
     this.#samplesIn += samples.length;
@@ -156,10 +151,10 @@ function dot(a: Float64Array, aFrom: number, b: Float64Array, bFrom: number, tap
 }
 
 function checkRate(field: string, rateHz: number): number {
-  if (Number.isInteger(rateHz) && rateHz >= 8000 && rateHz <= 192_000) return rateHz;
+  if (isSampleRate(rateHz)) return rateHz;
   throw new AgentError('ERR_AUDIO_FRAME', 'bad sample rate', {
     field,
-    rule: 'must be an integer from 8000 to 192000',
+    rule: SAMPLE_RATE_RULE,
     fix: `Got ${String(rateHz)}`,
   });
 }

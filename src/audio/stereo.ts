@@ -1,6 +1,6 @@
 // Puts both sides of a call on one time axis: the user on the left, the agent as it was played on the right.
 import { AgentError } from '../errors.ts';
-import type { AudioFrame } from './frame.ts';
+import { type AudioFrame, isSampleRate, SAMPLE_RATE_RULE } from './frame.ts';
 import { FrameConverter } from './frame-converter.ts';
 
 /**
@@ -41,11 +41,8 @@ export class StereoRecorder {
   #dropped = 0;
 
   constructor({ sampleRateHz = 16_000, originMs, maxDurationMs = 3_600_000 }: StereoRecorderOptions = {}) {
-    if (!Number.isInteger(sampleRateHz) || sampleRateHz < 8000 || sampleRateHz > 192_000)
-      throw new AgentError('ERR_OPTION', 'bad recorder option', {
-        field: 'sampleRateHz',
-        rule: 'must be an integer from 8000 to 192000',
-      });
+    if (!isSampleRate(sampleRateHz))
+      throw new AgentError('ERR_OPTION', 'bad recorder option', { field: 'sampleRateHz', rule: SAMPLE_RATE_RULE });
     this.sampleRateHz = sampleRateHz;
     this.#originMs = originMs;
     this.#maxSamples = Math.floor((maxDurationMs * sampleRateHz) / 1000);

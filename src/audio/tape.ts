@@ -1,6 +1,5 @@
 // The input tape: a little pre-roll always, and every utterance from its start until its words are safe.
-import { AgentError } from '../errors.ts';
-import { type AudioFrame, INPUT_FORMAT } from './frame.ts';
+import { type AudioFrame, checkMono, INPUT_FORMAT } from './frame.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
 const SAMPLES_PER_MS = INPUT_FORMAT.sampleRateHz / 1000;
@@ -62,13 +61,9 @@ export class Tape {
   }
 
   /** 16 kHz mono; copied, so the frame may be used elsewhere. @throws AgentError `ERR_AUDIO_FRAME` for another format */
-  write({ samples, sampleRateHz, channels }: AudioFrame): void {
-    if (sampleRateHz !== INPUT_FORMAT.sampleRateHz || channels !== 1)
-      throw new AgentError('ERR_AUDIO_FRAME', 'wrong format for the tape', {
-        field: channels === 1 ? 'sampleRateHz' : 'channels',
-        rule: 'must be mono at 16000 Hz',
-        fix: 'Convert it with a FrameConverter',
-      });
+  write(frame: AudioFrame): void {
+    checkMono(frame, INPUT_FORMAT.sampleRateHz, 'the tape');
+    const { samples } = frame;
     const at = this.position;
     this.#preRoll.write(samples);
     if (this.#openCount === 0) return;

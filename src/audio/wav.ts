@@ -1,6 +1,6 @@
 // Reads WAV files of every common encoding into 16-bit samples, and says plainly what is wrong with the others.
 import { AgentError } from '../errors.ts';
-import type { AudioFrame } from './frame.ts';
+import { type AudioFrame, isSampleRate, SAMPLE_RATE_RULE } from './frame.ts';
 
 /** A whole file as one frame, and what it was stored as. */
 export interface WavAudio extends AudioFrame {
@@ -106,8 +106,7 @@ function readFormat(view: DataView, at: number, size: number): Format {
   if (encoding === undefined)
     throw bad('fmt', 'must be PCM, float, A-law or mu-law', `Its encoding is 0x${tag.toString(16)}. ${CONVERT}`);
   if (channels !== 1 && channels !== 2) throw bad('channels', 'must be 1 or 2', `It has ${channels}. ${CONVERT}`);
-  if (sampleRateHz < 8000 || sampleRateHz > 192_000)
-    throw bad('sampleRateHz', 'must be from 8000 to 192000', `It is ${sampleRateHz}. ${CONVERT}`);
+  if (!isSampleRate(sampleRateHz)) throw bad('sampleRateHz', SAMPLE_RATE_RULE, `It is ${sampleRateHz}. ${CONVERT}`);
   const bytesPerSample = Math.ceil(bitsPerSample / 8);
   const allowed = encoding === 'pcm' ? [1, 2, 3, 4] : encoding === 'float' ? [4, 8] : [1];
   if (!allowed.includes(bytesPerSample))

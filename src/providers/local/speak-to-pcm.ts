@@ -1,5 +1,6 @@
 // A synthetic speaker for demos and tests: a whole utterance, pauses included, as frames of a microphone.
 import { type AudioFrame, INPUT_FORMAT } from '../../audio/frame.ts';
+import { SampleQueue } from '../../audio/sample-queue.ts';
 import { type FliteSpeaker, flitePool, pooledSpeaker } from './flite-speaker.ts';
 import { speakable } from './flite-text.ts';
 import { FLITE_SAMPLE_RATE_HZ, type FliteVoice } from './flite-voices.ts';
@@ -44,15 +45,8 @@ export async function speakToPcm(
 const samplesIn = (durationMs: number) => Math.max(0, Math.round((durationMs * FLITE_SAMPLE_RATE_HZ) / 1000));
 
 function framesOf(pieces: readonly Int16Array[], frameSamples: number): AudioFrame[] {
-  const count = Math.ceil(pieces.reduce((sum, { length }) => sum + length, 0) / frameSamples);
-  const all = new Int16Array(count * frameSamples);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return Array.from({ length: count }, (_, i) => ({
-    samples: all.slice(i * frameSamples, (i + 1) * frameSamples),
-    ...INPUT_FORMAT,
-  }));
+  const all = new SampleQueue();
+  for (const piece of pieces) all.push(piece);
+  const count = Math.ceil(all.length / frameSamples);
+  return Array.from({ length: count }, () => ({ samples: all.take(frameSamples), ...INPUT_FORMAT }));
 }

@@ -1,5 +1,6 @@
 // What the user said before the agent heard the microphone: a recording of the client, heard first, then the live audio.
 import { type AudioFrame, durationMsOf, INPUT_FORMAT } from '../../audio/frame.ts';
+import { SampleQueue } from '../../audio/sample-queue.ts';
 import type { Clock } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import { type RecordingDecoder, recordingDecoder } from './pre-connect-decoder.ts';
@@ -176,11 +177,7 @@ async function read(recording: Recording): Promise<void> {
 }
 
 function joined(frames: readonly AudioFrame[]): AudioFrame {
-  const samples = new Int16Array(frames.reduce((sum, frame) => sum + frame.samples.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    samples.set(frame.samples, at);
-    at += frame.samples.length;
-  }
-  return { samples, ...INPUT_FORMAT };
+  const all = new SampleQueue();
+  for (const { samples } of frames) all.push(samples);
+  return { samples: all.take(all.length), ...INPUT_FORMAT };
 }

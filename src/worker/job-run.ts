@@ -75,6 +75,10 @@ export class EntryRun implements JobRun {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
     this.#abort.abort(new DOMException('killed', 'AbortError'));
+    // Nobody counts this job any more, so nothing of it may go on talking.
+    this.#context.release('killed').catch((error: unknown) => {
+      this.#options.logger.warn({ error: textOf(error) }, 'a job that was let go did not close');
+    });
   }
 
   /** The sessions of the job, each with the identity of whom it talks to. */

@@ -3,10 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { AnyActorRef } from 'xstate';
 import { seededIds } from '../../src/ids.ts';
 import { kill } from '../../src/supervisor/index.ts';
+import { LoopbackUser } from '../../src/testing/loopback-user.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { defineWorker } from '../../src/worker/define-worker.ts';
 import { HostPool } from '../../src/worker/host/host-pool.ts';
+import { InProcessRunner } from '../../src/worker/in-process-runner.ts';
 import { silentLogger } from '../../src/worker/logger.ts';
 import { type HostScript, scriptedHosts } from './host/scripted-hosts.ts';
+import { quietAgent } from './test-job.ts';
 import { startTestWorker, type TestWorkerOptions } from './test-worker.ts';
 
 /** A worker whose children of the top can be made to crash. */
@@ -146,6 +150,31 @@ describe('the tree of a worker', () => {
     await worker.offer('AJ_2');
     expect(worker.statuses()).toContain('AJ_2 RUNNING');
     await worker.end();
+  });
+
+  test('and nothing of those calls is left in this process', async () => {
+    const clock = new VirtualClock();
+    const runner = new InProcessRunner({
+      definition: defineWorker({
+        entry: async (job) => {
+          const agent = quietAgent(clock);
+          await job.startSession({ agent, transport: new LoopbackUser({ clock }).transport });
+        },
+      }),
+      clock,
+      ids: seededIds(),
+      logger: silentLogger,
+    });
+    const worker = treeWorker({ clock, runner });
+    await worker.start();
+    await worker.offer('AJ_1');
+    expect(worker.manager.sessions.map(({ jobId }) => jobId)).toEqual(['AJ_1']);
+    await worker.crash('jobs');
+    await worker.clock.advance(5_000);
+    expect(worker.manager.sessions).toEqual([]);
+    expect(worker.statuses()).toEqual(['AJ_1 RUNNING', 'AJ_1 FAILED']);
+    await worker.end();
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test('when a registration crashes the calls go on, and so does the other registration', async () => {

@@ -347,6 +347,8 @@ export class RoomConnection implements TransportConnection {
   #giveUp(reason: string): void {
     const wasOpen = this.#isOpen;
     void this.close();
+    // An answer waits until there is a sink of the next stay, which says the rest of it, or until the hold is over by itself.
+    this.sink?.hold(true);
     if (wasOpen) this.#open.onEvent({ type: 'lost', reason });
   }
 

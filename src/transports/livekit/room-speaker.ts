@@ -15,7 +15,7 @@ const SHORTEST_PIECE_MS = 40;
 const LOW_WATER_MS = 60;
 /**
  * A piece is taken when the queue has room, which is at most its length away; longer than this, and the native side hangs.
- * Shorter than a reply that makes no progress is waited for, so that the apology is spoken in a room joined anew.
+ * Shorter than a reply that makes no progress is waited for, so that it goes on in a room joined anew.
  */
 const STUCK_MS = 2_500;
 /** A lost network is given up by the library after 26 s; longer than this, and it hangs. */

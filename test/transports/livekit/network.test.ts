@@ -68,6 +68,31 @@ test('an answer waits for a network that is away for 20 s, and is then heard to 
   await end();
 });
 
+test('an answer waits for a room that is lost and can be joined again only after a while', async () => {
+  const { clock, world, session, errors, text, end } = await start();
+  const reply = session.sendText('count');
+  await clock.advance(1_000);
+  world.room.emit('reconnecting');
+  await clock.advance(2_000);
+  const [first] = world.sources;
+  const heard = first?.samples.length ?? 0;
+  world.onConnect = () =>
+    new Promise((_, reject) => clock.setTimeout(() => reject(new Error('signal failure: no answer')), 3_000));
+  world.room.drop(WHY.UNKNOWN);
+  await clock.advance(8_000);
+  expect(session.state).toBe('speaking');
+  world.onConnect = async () => {};
+  await clock.advance(30_000);
+  expect((await reply).outcome).toBe('completed');
+  expect(errors).toEqual([]);
+  expect(session.history.at(-1)).toMatchObject({ type: 'assistant', text });
+  // The rest was said in the room joined anew, from the position that had been played.
+  expect(heard).toBeGreaterThan(0);
+  expect(world.source).not.toBe(first);
+  expect(world.source.samples.length).toBeGreaterThan(0);
+  await end();
+});
+
 test('a room that cannot be joined again ends the call with one coded error', async () => {
   const { clock, world, session, errors, end } = await start();
   world.onConnect = () => Promise.reject(new Error('401 Unauthorized - invalid token: token is expired'));

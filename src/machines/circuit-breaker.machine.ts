@@ -1,4 +1,5 @@
-// Keeps a failing tool from being called: closed lets every call in, open none, halfOpen one probe at a time.
+// Keeps a failing tool from being called: closed counts failures and lets every call in, open none, halfOpen one probe at
+// a time. It lives from a first failure until there is nothing to remember: a healthy tool needs none.
 import { assign, setup } from 'xstate';
 
 export interface CircuitBreakerInput {
@@ -33,6 +34,9 @@ export const circuitBreakerMachine = setup({
     tags: {} as 'admits' | 'rest' | 'working',
   },
   delays: {
+    // Ten times the pause: a tool that is called every few minutes still fails in a row, and one whose calls are over is
+    // not remembered for long.
+    memory: ({ context }) => 10 * context.recoveryTimeMs,
     recoveryTime: ({ context }) => context.recoveryTimeMs,
     probeTimeout: ({ context }) => context.timeoutMs,
   },
@@ -43,7 +47,6 @@ export const circuitBreakerMachine = setup({
   },
   actions: {
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
-    forgetFailures: assign({ failures: 0 }),
     keepProbe: assign((_, params: { readonly callId: string }) => ({ probeCallId: params.callId })),
     forgetProbe: assign({ probeCallId: null }),
   },
@@ -54,10 +57,13 @@ export const circuitBreakerMachine = setup({
   states: {
     closed: {
       tags: ['rest', 'admits'],
-      entry: 'forgetFailures',
+      after: { memory: 'forgotten' },
       on: {
-        'tool.succeeded': { actions: 'forgetFailures' },
-        'tool.failed': [{ guard: 'hasReachedThreshold', target: 'open' }, { actions: 'countFailure' }],
+        'tool.succeeded': 'forgotten',
+        'tool.failed': [
+          { guard: 'hasReachedThreshold', target: 'open' },
+          { target: 'closed', reenter: true, actions: 'countFailure' },
+        ],
       },
     },
     open: {
@@ -69,6 +75,7 @@ export const circuitBreakerMachine = setup({
       states: {
         ready: {
           tags: ['rest', 'admits'],
+          after: { memory: '#circuitBreaker.forgotten' },
           on: {
             'tool.admitted': {
               target: 'probing',
@@ -83,7 +90,7 @@ export const circuitBreakerMachine = setup({
           on: {
             'tool.succeeded': {
               guard: { type: 'isProbe', params: ({ event }) => ({ callId: event.callId }) },
-              target: '#circuitBreaker.closed',
+              target: '#circuitBreaker.forgotten',
             },
             'tool.failed': {
               guard: { type: 'isProbe', params: ({ event }) => ({ callId: event.callId }) },
@@ -97,5 +104,6 @@ export const circuitBreakerMachine = setup({
         },
       },
     },
+    forgotten: { type: 'final' },
   },
 });

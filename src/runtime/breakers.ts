@@ -1,4 +1,4 @@
-// One circuit breaker for each tool, shared by all sessions of the runtime.
+// One circuit breaker for each tool that failed of late, shared by all sessions of the runtime.
 import type { AnyActorRef } from 'xstate';
 import { circuitBreakerMachine } from '../machines/circuit-breaker.machine.ts';
 import { dynamicSupervisor, type Registry, startChildNow } from '../supervisor/index.ts';
@@ -23,17 +23,22 @@ function breakerName(tool: Tool): string {
   return name;
 }
 
-/** The breaker of a tool, started at its first call; undefined when the tool has none or the runtime is going down. */
-export function breakerOf(registry: Registry | undefined, tool: Tool | undefined): AnyActorRef | undefined {
-  if (registry === undefined || tool === undefined || tool.circuitBreaker === null) return undefined;
-  const name = breakerName(tool);
-  const running = registry.whereis(name);
+/** The breaker of a tool that failed of late; undefined for one that is well. */
+export function breakerOf(registry: Registry, tool: Tool): AnyActorRef | undefined {
+  const name = names.get(tool);
+  return name === undefined ? undefined : registry.whereis(name);
+}
+
+/** At the first failure. Undefined when the tool has none, or the runtime is going down. */
+export function startBreaker(registry: Registry, tool: Tool): AnyActorRef | undefined {
   const parent = registry.whereis(BREAKERS);
-  if (running !== undefined || parent === undefined) return running;
+  if (parent === undefined || tool.circuitBreaker === null) return undefined;
+  const name = breakerName(tool);
   const input = { name: tool.name, ...tool.circuitBreaker };
   startChildNow(parent, {
     id: name,
-    restart: 'permanent', // it starts closed again: a breaker that crashed must not keep a tool away
+    // It ends when there is nothing to remember; one that crashed starts closed again, for it must not keep a tool away.
+    restart: 'transient',
     shutdown: 'brutal_kill',
     start: () => ({ logic: circuitBreakerMachine, input, name }),
   });

@@ -10,7 +10,7 @@ import {
 } from '../machines/tool-call.machine.ts';
 import type { ChildSpec } from '../supervisor/index.ts';
 import { executeOnce, fallbackText, prepareCall, RunContext } from '../tools/index.ts';
-import { breakerOf } from './breakers.ts';
+import { breakerOf, startBreaker } from './breakers.ts';
 import { endCall } from './end-call.ts';
 import type { ToolCallRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
@@ -33,7 +33,8 @@ function probeId(sessionId: string, callId: string): string {
 
 const admitCall = fromPromise<{ readonly admitted: boolean }, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
   const scope = scopeOf(sessionId);
-  const breaker = breakerOf(scope.registry, scope.prepared.get(callId)?.tool);
+  const tool = scope.prepared.get(callId)?.tool;
+  const breaker = tool && breakerOf(scope.registry, tool);
   if (breaker === undefined) return { admitted: true };
   const admitted = (breaker.getSnapshot() as Snapshot<unknown> & { hasTag(tag: string): boolean }).hasTag('admits'); // a chart
   if (admitted) breaker.send({ type: 'tool.admitted', callId: probeId(sessionId, callId) });
@@ -74,7 +75,10 @@ const toolCallLogic = toolCallMachine.provide({
   actions: {
     tellBreaker: ({ context: { sessionId, callId } }, { result }) => {
       const scope = findScope(sessionId);
-      const breaker = breakerOf(scope?.registry, scope?.prepared.get(callId)?.tool);
+      const tool = scope?.prepared.get(callId)?.tool;
+      if (scope === undefined || tool === undefined) return;
+      const breaker =
+        breakerOf(scope.registry, tool) ?? (result === 'failed' ? startBreaker(scope.registry, tool) : undefined);
       breaker?.send({ type: `tool.${result}`, callId: probeId(sessionId, callId) });
     },
     recordOutput: ({ context }) => {

@@ -18,7 +18,10 @@ import type { RunContext } from './run-context.ts';
 
 /** When the calls of a failing tool are refused at once instead of being tried. */
 export interface ToolBreakerLimits {
-  /** Failed tries in a row that open the breaker. Default 5; 1 to 1000. */
+  /**
+   * Failed tries in a row that open the breaker. One that comes more than ten times `recoveryTimeMs` after the last is the
+   * first of a new row. Default 5; 1 to 1000.
+   */
   readonly failureThreshold: number;
   /** A trial call that has not ended after this many milliseconds counts as failed. Default 30 000; 1 to 600 000. */
   readonly timeoutMs: number;

@@ -11,6 +11,8 @@ const succeeded = (callId = 'call_1'): CircuitBreakerEvent => ({ type: 'tool.suc
 const admitted = (callId: string): CircuitBreakerEvent => ({ type: 'tool.admitted', callId });
 const released = (callId: string): CircuitBreakerEvent => ({ type: 'tool.released', callId });
 const closed = 'closed';
+/** The breaker is over: calls are let in because there is none. */
+const forgotten = 'forgotten';
 const ready = { halfOpen: 'ready' };
 const probing = { halfOpen: 'probing' };
 
@@ -22,10 +24,28 @@ const rows: readonly { rule: string; steps: readonly Step[]; state: unknown; adm
   { rule: 'one failure less than the threshold keeps it closed', steps: five.slice(1), state: closed, admits: true },
   { rule: 'the threshold of failures in a row opens it', steps: five, state: 'open', admits: false },
   {
-    rule: 'a success between failures starts the count again',
-    steps: [...five.slice(1), succeeded(), ...five.slice(1)],
+    rule: 'a success between failures forgets them',
+    steps: [...five.slice(1), succeeded()],
+    state: forgotten,
+    admits: false,
+  },
+  {
+    rule: 'failures are in a row while each comes within ten recovery times of the one before',
+    steps: [failed(), 599_999, failed(), 599_999, failed(), 599_999, failed(), 599_999],
     state: closed,
     admits: true,
+  },
+  {
+    rule: 'a tool that nobody calls any more is forgotten',
+    steps: [...five.slice(1), 600_000],
+    state: forgotten,
+    admits: false,
+  },
+  {
+    rule: 'so is one that nobody calls after its recovery time',
+    steps: [...five, 60_000, 600_000],
+    state: forgotten,
+    admits: false,
   },
   { rule: 'it stays open until its recovery time', steps: [...five, 59_999], state: 'open', admits: false },
   { rule: 'it lets a probe in after its recovery time', steps: [...five, 60_000], state: ready, admits: true },
@@ -42,10 +62,10 @@ const rows: readonly { rule: string; steps: readonly Step[]; state: unknown; adm
     admits: false,
   },
   {
-    rule: 'a probe that succeeds closes it with a clean count',
-    steps: [...five, 60_000, admitted('probe'), succeeded('probe'), ...five.slice(1)],
-    state: closed,
-    admits: true,
+    rule: 'a probe that succeeds ends it: the tool is well',
+    steps: [...five, 60_000, admitted('probe'), succeeded('probe')],
+    state: forgotten,
+    admits: false,
   },
   {
     rule: 'a probe that fails opens it for the whole recovery time',
@@ -107,6 +127,7 @@ describe('circuitBreaker', () => {
       admitted('probe'),
       released('probe'),
       { type: 'xstate.after.recoveryTime.circuitBreaker.open' },
+      { type: 'xstate.after.memory.circuitBreaker.closed' },
       { type: 'xstate.after.probeTimeout.circuitBreaker.halfOpen.probing' },
     ];
     const paths = getShortestPaths(circuitBreakerMachine, {
@@ -115,7 +136,9 @@ describe('circuitBreaker', () => {
       events: events as never[],
     });
     const reached = new Set(paths.map((path) => JSON.stringify(path.state.value)));
-    expect([...reached].sort()).toEqual([closed, 'open', probing, ready].map((value) => JSON.stringify(value)).sort());
+    expect([...reached].sort()).toEqual(
+      [closed, forgotten, 'open', probing, ready].map((value) => JSON.stringify(value)).sort(),
+    );
   });
 
   test('whatever happens, it never lets two probes in and always finds its way back', async () => {
@@ -130,6 +153,7 @@ describe('circuitBreaker', () => {
         const clock = new VirtualClock();
         const breaker = createActor(circuitBreakerMachine, { clock, input: { ...input, failureThreshold: 2 } }).start();
         for (const next of steps) {
+          if (breaker.getSnapshot().status === 'done') break;
           const before = breaker.getSnapshot();
           if (next.kind === 'wait') await clock.advance('ms' in next ? next.ms : 0);
           else if ('callId' in next) {
@@ -141,10 +165,12 @@ describe('circuitBreaker', () => {
           const now = breaker.getSnapshot();
           const isProbing = now.matches({ halfOpen: 'probing' });
           expect(isProbing).toBe(now.context.probeCallId !== null);
-          expect(now.hasTag('admits')).toBe(!isProbing && !now.matches('open'));
+          expect(now.hasTag('admits')).toBe(!isProbing && !now.matches('open') && now.status === 'active');
         }
         await clock.advance(input.timeoutMs + input.recoveryTimeMs);
-        expect(breaker.getSnapshot().hasTag('admits')).toBe(true);
+        expect(breaker.getSnapshot().hasTag('admits') || breaker.getSnapshot().status === 'done').toBe(true);
+        await clock.advance(10 * input.recoveryTimeMs);
+        expect(breaker.getSnapshot().status).toBe('done');
         breaker.stop();
       }),
       { numRuns: 200 },

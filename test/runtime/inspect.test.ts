@@ -5,13 +5,20 @@ import { createRuntime } from '../../src/index.ts';
 import { startTestCall, type TestCall, type TestCallOptions } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
 
-const weather = tool({ name: 'get_weather', description: 'Weather.', execute: () => 'sunny' });
-
-/** One turn with a tool call, said and heard. */
+/** One turn with a tool call whose first try fails, said and heard. */
 async function talk(
   runtime: TestCallOptions['runtime'],
   started: (call: TestCall) => void = () => {},
 ): Promise<TestCall> {
+  let tries = 0;
+  const weather = tool({
+    name: 'get_weather',
+    description: 'Weather.',
+    execute: () => {
+      if (++tries === 1) throw new Error('not yet');
+      return 'sunny';
+    },
+  });
   const call = await startTestCall({
     agent: { tools: [weather] },
     answers: { 'how is it?': { calls: [{ name: 'get_weather' }] }, sunny: { text: 'It is sunny.' } },

@@ -1,8 +1,10 @@
 // What a session leaves behind when it is over: nothing. Heap is measured by a bench; here everything that can be counted.
 import { expect, test } from 'vitest';
 import type { AnyActorRef } from 'xstate';
-import { crash, startTestCall, type TestCall } from '../../src/testing/index.ts';
+import { Agent } from '../../src/runtime/agent.ts';
+import { crash, ScriptedLlm, startTestCall, type TestCall } from '../../src/testing/index.ts';
 import { LoopbackUser } from '../../src/testing/loopback-user.ts';
+import { tool } from '../../src/tools/index.ts';
 
 const SESSIONS = 200;
 
@@ -68,5 +70,50 @@ test(`${SESSIONS} sessions that crash for good leave nothing behind and do not t
   expect(counts(call)).toEqual(before);
   expect(call.log.length).toBe(events);
   expect(call.session.state).toBe('idle');
+  await call.end();
+});
+
+test('tools that are made anew for each call, and fail, leave nothing behind', async () => {
+  const call = await startTestCall();
+  await call.until(30_000);
+  const before = counts(call);
+  for (let i = 0; i < SESSIONS; i++) {
+    const look = tool({
+      name: 'look',
+      description: 'Looks.',
+      maxRetries: i % 2,
+      retryDelayMs: 0,
+      circuitBreaker: { failureThreshold: 1 + (i % 3), recoveryTimeMs: 1_000 },
+      execute: () => {
+        if (i % 4 > 0) throw new Error('boom');
+        return 'sunny';
+      },
+    });
+    const llm = new ScriptedLlm({ clock: call.clock, answers: { Hello: { calls: [{ name: 'look' }] } } });
+    const user = new LoopbackUser({ clock: call.clock });
+    const session = call.runtime.createSession({ agent: new Agent({ llm, tools: [look] }), transport: user.transport });
+    await Promise.all([session.start(), call.clock.settle()]);
+    session.sendText('Hello');
+    await call.clock.advance(2_000);
+    expect(session.history.map(({ type }) => type)).toContain('toolOutput');
+    user.hangUp();
+    await call.clock.advance(2_000);
+    await session.whenStopped;
+  }
+  await call.clock.advance(60_000);
+  expect(counts(call)).toEqual(before);
+  await call.end();
+});
+
+test('a tool that never fails needs no breaker', async () => {
+  const look = tool({ name: 'look', description: 'Looks.', execute: () => 'sunny' });
+  const call = await startTestCall({ agent: { tools: [look] }, answers: { Hello: { calls: [{ name: 'look' }] } } });
+  call.user.type('Hello');
+  await call.until(30_000);
+  const before = counts(call);
+  call.user.type('Hello');
+  await call.until(60_000);
+  expect(counts(call)).toEqual(before);
+  expect(call.runtime.registry.whereis('breaker:look')).toBeUndefined();
   await call.end();
 });

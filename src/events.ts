@@ -109,6 +109,7 @@ export type TurnEvent =
   | { readonly type: 'playout.held' }
   | { readonly type: 'playout.started' }
   | { readonly type: 'playout.progressed' }
+  | { readonly type: 'playout.starved' }
   | { readonly type: 'playout.paused' }
   | { readonly type: 'playout.resumed' }
   | { readonly type: 'playout.drained' }

@@ -25,7 +25,10 @@ export interface OutputLinkEvents<Key> {
   progressed(key: Key, itemId: string, heardText: string): void;
   /** Nothing is heard for now, through no fault of the reply; told again and again while it lasts. */
   suspended(key: Key): void;
+  /** All audio so far was heard, and the voice has not said that it was all. */
+  starved(key: Key): void;
   paused(key: Key): void;
+  /** It goes on after a pause, or after it had starved. */
   resumed(key: Key): void;
   drained(key: Key): void;
   /** The voice has made all audio of the segment. */
@@ -68,6 +71,8 @@ export interface FlushResult {
 
 /** How much unplayed audio makes a voice that can wait wait. */
 const HIGH_WATER_MS = 2000;
+/** A device may keep a piece shorter than this until it hears that nothing follows. */
+const LAST_PIECE_MS = 20;
 /** Played audio between two signs of progress; well under the deadline of a stall. */
 const PROGRESS_EVERY_MS = 250;
 
@@ -95,6 +100,7 @@ interface Segment<Key> {
   /** Position that was last told as progress. */
   toldPlayed: number;
   startedTold: boolean;
+  starvedTold: boolean;
   drainedTold: boolean;
   heldTold: boolean;
 }
@@ -230,6 +236,19 @@ export class OutputLink<Key> {
     };
   }
 
+  /**
+   * The voice has gone quiet after all it said was heard. When no text is missing by its marks, or it gives none, the
+   * segment is over: it only never said so.
+   */
+  finishVoice(): void {
+    const segment = this.#segment;
+    if (segment === null || !segment.ended || segment.synthesized || !segment.starvedTold) return;
+    const said = segment.marks.at(-1)?.chars;
+    if (said !== undefined && segment.text.slice(said).trim() !== '') return;
+    this.#voice?.cancel();
+    this.#finish(segment);
+  }
+
   // ---- playout
 
   /** `wake` is called when there may be something to play. */
@@ -244,8 +263,10 @@ export class OutputLink<Key> {
       tick: () => {
         if (!isCurrent()) return;
         const segment = this.#segment;
-        if (segment?.base !== null && segment?.base !== undefined && this.#device?.isSuspended === true)
-          this.#events.suspended(segment.key);
+        if (segment?.base !== null && segment?.base !== undefined) {
+          if (this.#device?.isSuspended === true) this.#events.suspended(segment.key);
+          if (segment.next === segment.frames.length && this.#queuedMs() < LAST_PIECE_MS) this.#device?.end?.();
+        }
         this.#tick();
       },
       nextTickMs: () => (isCurrent() ? this.#nextTickMs() : null),
@@ -266,6 +287,7 @@ export class OutputLink<Key> {
     const played = this.#played(segment);
     this.#rewindTo(segment, played);
     this.#isPaused = true;
+    segment.starvedTold = false;
     this.#events.paused(segment.key);
   }
 
@@ -319,6 +341,7 @@ export class OutputLink<Key> {
       playedAtLastTick: 0,
       toldPlayed: 0,
       startedTold: false,
+      starvedTold: false,
       drainedTold: false,
       heldTold: false,
     };
@@ -392,6 +415,9 @@ export class OutputLink<Key> {
     if (hasFrames && !segment.startedTold) {
       segment.startedTold = true;
       this.#events.started(segment.key);
+    } else if (hasFrames && segment.starvedTold) {
+      segment.starvedTold = false;
+      this.#events.resumed(segment.key);
     }
     if (this.#segment === segment) this.#tick();
   }
@@ -408,23 +434,27 @@ export class OutputLink<Key> {
       this.#events.drained(segment.key);
       return;
     }
+    const isStarved = segment.base !== null && played >= segment.samples && !segment.synthesized;
     const isFirst = segment.playedAtLastTick === 0;
-    if (played === segment.playedAtLastTick) return;
+    const hasMoved = played !== segment.playedAtLastTick;
     segment.playedAtLastTick = played;
     // The voice may hand over many pieces a second; each of them looks here, and the chart need not hear of each.
-    if (!isFirst && ((played - segment.toldPlayed) * 1000) / this.#rateHz < PROGRESS_EVERY_MS) return;
-    segment.toldPlayed = played;
-    this.#events.progressed(
-      segment.key,
-      segment.itemId,
-      heardText(segment.text, segment.marks, played, segment.samples),
-    );
+    const isWorthTelling = isStarved || ((played - segment.toldPlayed) * 1000) / this.#rateHz >= PROGRESS_EVERY_MS;
+    if (hasMoved && (isFirst || isWorthTelling)) {
+      segment.toldPlayed = played;
+      const text = heardText(segment.text, segment.marks, played, segment.samples);
+      this.#events.progressed(segment.key, segment.itemId, text);
+    }
+    if (!isStarved || segment.starvedTold) return;
+    segment.starvedTold = true;
+    this.#events.starved(segment.key);
   }
 
-  /** When the position is worth looking at again: at the end of what is queued, and at least twice a second. */
+  /** When the position is worth looking at again: at the end of what is queued, and at least twice a second. Starved, it stands. */
   #nextTickMs(): number | null {
     const segment = this.#segment;
     if (segment === null || segment.base === null || segment.drainedTold || this.#isPaused) return null;
+    if (segment.starvedTold) return null;
     const leftMs = ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz;
     return Math.max(1, Math.min(leftMs, 500));
   }

@@ -1,5 +1,5 @@
 // One reply: the model's steps and tool calls beside what the listener hears of them.
-import { assign, setup, stateIn } from 'xstate';
+import { assign, not, setup, stateIn } from 'xstate';
 import type { TurnEvent, TurnKey, TurnOutcome, TurnPhase } from '../events.ts';
 import { effectSlot, promiseSlot } from './slots.ts';
 
@@ -9,9 +9,9 @@ export interface TurnSettings {
   readonly firstTokenMs: number;
   /** Between two pieces of the model's answer. */
   readonly tokenGapMs: number;
-  /** Text given to the voice -> first audio. */
+  /** The voice has the whole text -> first audio. */
   readonly firstAudioMs: number;
-  /** Without progress of the played position. */
+  /** Without progress of the played position, while there is something to play. */
   readonly stallMs: number;
   /** Model steps of one reply; the last one may not call tools. */
   readonly maxSteps: number;
@@ -56,6 +56,8 @@ export const turnMachine = setup({
     tokenGap: ({ context }) => context.settings.tokenGapMs,
     firstAudio: ({ context }) => context.settings.firstAudioMs,
     stall: ({ context }) => context.settings.stallMs,
+    /** A voice that goes quiet in the middle of its text gets what is left of the time for first audio. */
+    nextAudio: ({ context: { settings } }) => Math.max(0, settings.firstAudioMs - settings.stallMs),
     tools: ({ context }) => context.toolBudgetMs + 1000,
   },
   guards: {
@@ -63,6 +65,7 @@ export const turnMachine = setup({
     hasOpenCalls: ({ context }) => context.openCalls > 0,
     hasCalls: (_, params: StepOutput) => params.calls > 0,
     isLastCall: ({ event }) => event.type === 'child.down' && event.openCalls === 0,
+    isTextWhole: not(stateIn({ live: { generation: 'answering' } })),
     isSilent: stateIn({ live: { playout: 'silent' } }),
     isDrained: stateIn({ live: { playout: 'drained' } }),
   },
@@ -71,6 +74,8 @@ export const turnMachine = setup({
     keepCalls: assign((_, params: StepOutput) => ({ openCalls: params.calls, toolBudgetMs: params.toolBudgetMs })),
     startToolCalls: effectSlot('startToolCalls'),
     abandonToolCalls: effectSlot('abandonToolCalls'),
+    /** The voice went quiet: what it said was all, if nothing is missing. */
+    finishVoice: effectSlot('finishVoice'),
     recordFailure: effectSlot<{ error: unknown }>('recordFailure'),
     recordDeadline: effectSlot<{ stage: string }>('recordDeadline'),
     /** Written to the ledger before the turn ends. */
@@ -177,18 +182,24 @@ export const turnMachine = setup({
           states: {
             silent: { tags: 'rest', on: { 'playout.started': 'playing' } },
             buffering: {
-              tags: ['working', 'responding'],
-              after: {
-                firstAudio: {
-                  target: '#turn.failed',
-                  actions: { type: 'recordDeadline', params: { stage: 'first audio of the voice' } },
-                },
-              },
+              initial: 'writing',
               on: {
-                'reply.progressed': { target: 'buffering', reenter: true },
                 'playout.held': 'held',
                 'playout.started': 'playing',
                 'playout.drained': 'drained',
+              },
+              states: {
+                // A voice may wait for the end of a clause: the gap is the model's, and has a deadline there.
+                writing: { tags: ['rest', 'responding'], always: { guard: 'isTextWhole', target: 'whole' } },
+                whole: {
+                  tags: ['working', 'responding'],
+                  after: {
+                    firstAudio: {
+                      target: '#turn.failed',
+                      actions: { type: 'recordDeadline', params: { stage: 'first audio of the voice' } },
+                    },
+                  },
+                },
               },
             },
             // Bounded by the longest utterance: the first frame waits while the user speaks.
@@ -206,8 +217,34 @@ export const turnMachine = setup({
               },
               on: {
                 'playout.progressed': { target: 'playing', reenter: true },
+                'playout.starved': 'starved',
                 'playout.paused': 'paused',
                 'playout.drained': 'drained',
+              },
+            },
+            // All audio so far was heard, and the voice has not said that it was all.
+            starved: {
+              initial: 'writing',
+              on: {
+                'playout.resumed': 'playing',
+                'playout.paused': 'paused',
+                'playout.drained': 'drained',
+              },
+              states: {
+                writing: { tags: ['rest', 'speaking'], always: { guard: 'isTextWhole', target: 'whole' } },
+                whole: {
+                  tags: ['working', 'speaking'],
+                  after: { stall: { target: 'late', actions: 'finishVoice' } },
+                },
+                late: {
+                  tags: ['working', 'speaking'],
+                  after: {
+                    nextAudio: {
+                      target: '#turn.failed',
+                      actions: { type: 'recordDeadline', params: { stage: 'next audio of the voice' } },
+                    },
+                  },
+                },
               },
             },
             // Bounded by the session: a pause ends with the user's words or the false interruption delay.

@@ -59,6 +59,7 @@ export function outputEvents(scope: SessionScope): OutputLinkEvents<TurnKey> {
       scope.noteProgress(key);
       scope.tellTurn(key, { type: 'playout.progressed' });
     },
+    starved: (key) => scope.tellTurn(key, { type: 'playout.starved' }),
     paused: (key) => scope.tellTurn(key, { type: 'playout.paused' }),
     resumed: (key) => scope.tellTurn(key, { type: 'playout.resumed' }),
     drained: (key) => {

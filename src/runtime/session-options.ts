@@ -28,12 +28,12 @@ const deadlines = fields({
   transcriptionMs: ms(5_000, 1),
   /** Request to the model -> first text or tool call. */
   firstTokenMs: ms(10_000, 1),
-  /** Between two pieces of the model's answer. */
-  tokenGapMs: ms(10_000, 1),
-  /** Text given to the voice -> first audio. */
+  /** Between two pieces of the model's answer, give or take half a second: pieces are counted twice a second. At least 1 s. */
+  tokenGapMs: ms(10_000, 1_000),
+  /** The voice has the whole text -> first audio. */
   firstAudioMs: ms(5_000, 1),
-  /** Without progress of the played position. */
-  stallMs: ms(3_000, 1),
+  /** Without progress of the played position, which is looked at twice a second. At least 1 s. */
+  stallMs: ms(3_000, 1_000),
   /** How long `close` waits for the last transcript. */
   closingMs: ms(1_000),
 });

@@ -49,7 +49,10 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
       turn.marks.firstTokenAtMs ??= scope.clock.now();
     },
     onEnd: (text: string) => {
-      if (isCurrent()) scope.emit('response_generated', { turn: n, text });
+      if (!isCurrent()) return;
+      // From here on the voice has its time.
+      scope.noteProgress(key);
+      scope.emit('response_generated', { turn: n, text });
     },
   };
   if (mode === 'say' || mode === 'fallback') {
@@ -108,6 +111,7 @@ export const turnLogic = turnMachine.provide({
         if (ref !== undefined) kill(ref);
       }
     }),
+    finishVoice: onTurn((scope) => scope.voice?.finishVoice()),
     recordFailure: onTurn<{ error: unknown }>((_scope, turn, { error }) => {
       turn.failure = toAgentError(error, 'ERR_PROVIDER', 'the reply failed');
     }),

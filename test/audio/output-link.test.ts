@@ -40,6 +40,7 @@ function setUp() {
     started: tell('started'),
     progressed: () => {},
     suspended: tell('suspended'),
+    starved: tell('starved'),
     paused: tell('paused'),
     resumed: tell('resumed'),
     drained: tell('drained'),
@@ -280,6 +281,83 @@ test('a device whose network is away tells so at each look while a reply is unde
   tts.done();
   play(100);
   expect(told.slice(4)).toEqual(['synthesized 1', 'drained 1']);
+});
+
+describe('a voice that has no audio for now', () => {
+  function starve() {
+    const world = setUp();
+    const tts = voice(world.link);
+    const turn = world.link.attachTurn(1);
+    turn.begin('item');
+    turn.write('One. ');
+    tts.audio(ramp(1, 101));
+    tts.mark(5);
+    expect(world.port.nextTickMs()).toBeCloseTo(12.5);
+    world.play(100);
+    return { ...world, tts, turn };
+  }
+
+  test('is told once, and nothing is looked at until there is more', () => {
+    const { told, port, play, tts, device } = starve();
+    port.tick();
+    expect(told).toEqual(['buffering 1', 'started 1', 'starved 1']);
+    expect(port.nextTickMs()).toBeNull();
+    tts.audio(ramp(101, 201));
+    expect(told.slice(3)).toEqual(['resumed 1']);
+    expect(port.nextTickMs()).toBeCloseTo(12.5);
+    play(100);
+    tts.done();
+    expect(told.slice(4)).toEqual(['starved 1', 'synthesized 1', 'drained 1']);
+    expect(device.heard).toEqual(ramp(1, 201));
+  });
+
+  test('starves again after a pause', () => {
+    const { told, link } = starve();
+    link.pause();
+    link.resume();
+    expect(told.slice(3)).toEqual(['paused 1', 'resumed 1', 'starved 1']);
+  });
+
+  test('has said all when its text has ended and its marks say so; what comes later is not heard', () => {
+    const { told, link, turn, tts, heard, device } = starve();
+    link.finishVoice();
+    expect(told.slice(3)).toEqual([]);
+    turn.end();
+    link.finishVoice();
+    expect(told.slice(3)).toEqual(['synthesized 1', 'drained 1']);
+    expect(heard).toEqual([{ itemId: 'item', text: 'One. ', wasCut: false }]);
+    expect(tts.asked.at(-1)).toBe('cancel');
+    tts.audio(ramp(101, 201));
+    expect(device.queue).toEqual([]);
+  });
+
+  test('has not said all when text is missing', () => {
+    const { told, link, turn } = starve();
+    turn.write('Two.');
+    turn.end();
+    link.finishVoice();
+    expect(told.slice(3)).toEqual([]);
+  });
+
+  test('lets a device play the last piece that is shorter than a frame', () => {
+    const { link, told, port, device } = setUp();
+    const tts = voice(link);
+    link.attachTurn(1).begin('item');
+    tts.audio(ramp(1, 101));
+    let ends = 0;
+    Object.assign(device, {
+      end: () => {
+        ends++;
+        device.play(100);
+      },
+    });
+    device.play(20);
+    port.tick();
+    device.play(40);
+    expect(ends).toBe(1);
+    port.tick();
+    expect(told).toEqual(['buffering 1', 'started 1', 'starved 1']);
+  });
 });
 
 describe('restarts', () => {

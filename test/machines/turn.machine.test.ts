@@ -20,6 +20,7 @@ const stepDone = (calls: number) =>
   ({ type: 'xstate.done.actor.0.turn.live.generation.answering', output: { calls, toolBudgetMs: 50 } }) as never;
 const stepFailed = { type: 'xstate.error.actor.0.turn.live.generation.answering', error: new Error('x') } as never; // the same
 const toolDown = (openCalls: number): TurnEvent => ({ type: 'child.down', child: 'tool', callId: 'c', openCalls });
+const heard: readonly TurnEvent[] = [{ type: 'playout.buffering' }, { type: 'playout.started' }];
 const played: readonly TurnEvent[] = [
   { type: 'playout.buffering' },
   { type: 'playout.started' },
@@ -62,6 +63,12 @@ const rows: readonly [rule: string, events: readonly TurnEvent[], expected: stri
     [...played.slice(0, 2), ...played.slice(0, 1)],
     'responding',
   ],
+  ['a voice that waits for the next text still speaks', [...heard, { type: 'playout.starved' }], 'speaking'],
+  [
+    'and is over when it has no more to say',
+    [...heard, { type: 'playout.starved' }, stepDone(0), { type: 'playout.drained' }],
+    'completed',
+  ],
   ['an answer is complete when it was heard', [{ type: 'reply.started' }, ...played, stepDone(0)], 'completed'],
   [
     'in whichever order',
@@ -83,8 +90,24 @@ describe('turn', () => {
 
   test('text that reached the voice ends the wait for the first token without another word', () => {
     const { snapshot } = run([{ type: 'playout.buffering' }]);
-    expect(snapshot.value).toEqual({ live: { generation: { answering: 'generating' }, playout: 'buffering' } });
+    expect(snapshot.value).toEqual({
+      live: { generation: { answering: 'generating' }, playout: { buffering: 'writing' } },
+    });
     expect(run([{ type: 'playout.buffering' }, { type: 'reply.started' }]).snapshot.value).toEqual(snapshot.value);
+  });
+
+  test('the time of the voice begins when it has the whole text', () => {
+    const playout = (events: readonly TurnEvent[]) => {
+      const { value } = run(events).snapshot;
+      return typeof value === 'object' ? (value.live as { playout: unknown }).playout : value;
+    };
+    const starved: readonly TurnEvent[] = [...heard, { type: 'playout.starved' }];
+    expect(playout(heard.slice(0, 1))).toEqual({ buffering: 'writing' });
+    expect(playout([...heard.slice(0, 1), stepDone(1)])).toEqual({ buffering: 'whole' });
+    expect(playout(starved)).toEqual({ starved: 'writing' });
+    expect(playout([...starved, stepDone(0)])).toEqual({ starved: 'whole' });
+    expect(playout([...starved, { type: 'playout.resumed' }])).toBe('playing');
+    expect(playout([...starved, { type: 'playout.paused' }, { type: 'playout.resumed' }])).toBe('playing');
   });
 
   test('each step that follows tools is counted', () => {

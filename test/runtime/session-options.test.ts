@@ -28,6 +28,8 @@ test.each([
   ['a delay that is no number', { endpointing: { minDelayMs: Number.NaN } }, 'endpointing.minDelayMs'],
   ['a wait of more than a day', { awayMs: 1e9 }, 'awayMs'],
   ['no deadline', { deadlines: { firstTokenMs: 0 } }, 'deadlines.firstTokenMs'],
+  ['a gap shorter than pieces are counted', { deadlines: { tokenGapMs: 999 } }, 'deadlines.tokenGapMs'],
+  ['a stall shorter than the position is looked at', { deadlines: { stallMs: 999 } }, 'deadlines.stallMs'],
   ['half a word', { interruption: { minWords: 0.5 } }, 'interruption.minWords'],
   ['a word for a boolean', { interruption: { enabled: 'no' } }, 'interruption.enabled'],
   ['more images than anybody can look at', { video: { silentFps: 30 } }, 'video.silentFps'],

@@ -59,7 +59,7 @@ test('a spoken turn', async () => {
   const limits = {
     actors: { turn: 1, work: 1 },
     events: { session: 10, pipeline: 7, turn: 5, turns: 2, work: 2 },
-    transitions: { session: 13, pipeline: 7, turn: 6 },
+    transitions: { session: 13, pipeline: 7, turn: 7 },
   };
   expect(excess(cost, limits)).toEqual([]);
 });
@@ -71,7 +71,7 @@ test('a turn with a tool call', async () => {
   const limits = {
     actors: { turn: 1, toolCall: 1, work: 5 },
     events: { session: 14, pipeline: 7, turn: 8, turns: 2, toolCall: 4, toolCalls: 2, circuitBreaker: 2, work: 10 },
-    transitions: { session: 17, pipeline: 7, turn: 10, toolCall: 3, circuitBreaker: 2 },
+    transitions: { session: 17, pipeline: 7, turn: 11, toolCall: 3, circuitBreaker: 2 },
   };
   expect(excess(cost, limits)).toEqual([]);
 });

@@ -49,6 +49,7 @@ describe('the call ends', () => {
       reason: expect.stringContaining('the room was deleted'),
     });
     await call.transport.close();
+    expect(call.problems).toEqual([]);
   });
 
   test('when the process of the user dies, once the server has noticed and closed the room', async () => {

@@ -121,7 +121,7 @@ export const room: MutantTable = {
     {
       name: 'the track is not unpublished before leaving: it stays in the library',
       file: 'room-connection.ts',
-      find: `      await this.#unpublish();
+      find: `      await this.#step('unpublish', async () => this.#voice?.unpublish().catch(() => {}));
     }
     this.texts`,
       replace: `    }

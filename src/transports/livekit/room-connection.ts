@@ -19,7 +19,7 @@ const CHAT_TOPIC = 'lk.chat';
 /** Pages send as soon as they see the agent, which is linked to its user when its voice is published. */
 const LINK_WAIT_MS = 2_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
-const LEAVE_STEP_MS = 1_000;
+export const LEAVE_STEP_MS = 1_000;
 
 export interface RoomConnectionOptions {
   readonly rtc: Rtc;
@@ -211,8 +211,9 @@ export class RoomConnection implements TransportConnection {
       await Promise.all([...this.#beforeLeaving].map((run) => this.#step('leave', run)));
       // The room may go on without this session, with nobody to hear that microphone.
       this.#unsubscribe();
-      // A track that is not unpublished first stays behind in the library for the rest of the process.
-      await this.#unpublish();
+      // A track that is not unpublished first stays behind in the library for the rest of the process. Of a room that is being
+      // deleted the library may have dropped it already and say that there is no such track: nothing is left behind then.
+      await this.#step('unpublish', async () => this.#voice?.unpublish().catch(() => {}));
     }
     this.texts.close();
     this.attributes.close();
@@ -265,7 +266,7 @@ export class RoomConnection implements TransportConnection {
         fix: 'Give it back with updateParticipant of the server API; nothing else has to be done',
       }),
     );
-    if (right === 'canPublish') void this.#unpublish();
+    if (right === 'canPublish') void this.#step('unpublish', () => this.#voice?.unpublish());
   }
 
   #regain(right: RoomRight): void {
@@ -273,10 +274,6 @@ export class RoomConnection implements TransportConnection {
       this.#voice?.publishAnew().catch((error: unknown) => this.#onProblem('permission', error));
     this.#subscribe();
     for (const listener of this.#regainListeners) listener(right);
-  }
-
-  async #unpublish(): Promise<void> {
-    await this.#step('unpublish', () => this.#voice?.unpublish());
   }
 
   #subscribe(publications: Iterable<RtcPublication> = this.#user?.trackPublications.values() ?? []): void {

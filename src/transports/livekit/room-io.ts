@@ -39,11 +39,16 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
     transcripts = new RoomTranscripts(joined);
     shown = null;
     show(session.state);
-    joined.onRightGivenBack((right) => {
-      if (right !== 'canUpdateMetadata' || joined !== connection) return;
+    const showAgain = () => {
+      if (joined !== connection) return;
       shown = null;
       show(session.state);
+    };
+    joined.onRightGivenBack((right) => {
+      if (right === 'canUpdateMetadata') showAgain();
     });
+    // What was shown while the room was away, the library may have thrown away with the connection that was lost.
+    joined.room.on('reconnected', showAgain);
   };
 
   const hear = (name: SessionEventName, event: SessionEventMap[SessionEventName]) => {

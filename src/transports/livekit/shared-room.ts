@@ -1,5 +1,6 @@
 // One stay in a room for all sessions of a job: joined with the first, left with the last, each in a seat of its own.
-import type { Clock } from '../../clock.ts';
+import { type Clock, withinMs } from '../../clock.ts';
+import { LEAVE_STEP_MS } from './room-connection.ts';
 import {
   type JoiningRoom,
   NEARNESS,
@@ -263,7 +264,7 @@ export class SharedRoom implements SeatHost {
     const left = joined
       .catch(() => {})
       // After an end of the server's making the library may reject; there is nothing left to leave then.
-      .then(() => room.disconnect())
+      .then(() => withinMs(room.disconnect(), LEAVE_STEP_MS, this.#options.clock))
       .catch((error: unknown) => this.problem('disconnect', error))
       .then(() => room.removeAllListeners());
     this.#left = Promise.all([this.#left, left]);

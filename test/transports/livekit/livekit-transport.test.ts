@@ -394,6 +394,18 @@ describe('the end', () => {
     expect(events).toEqual([]);
   });
 
+  test('of a room whose tracks are gone already is no problem', async () => {
+    const { world, problems, events, open } = start();
+    world.present.push(new FakeParticipant('anna'));
+    const connection = await open();
+    const self = world.room.localParticipant;
+    if (self !== undefined) self.unpublishTrack = () => Promise.reject(new Error('track not found'));
+    for (const user of world.present) world.room.leave(user, WHY.ROOM_DELETED);
+    await connection.close();
+    expect(events).toEqual([{ type: 'closed', reason: 'the room was deleted' }]);
+    expect(problems).toEqual([]);
+  });
+
   test('survives a disconnect that rejects, and one that hangs', async () => {
     const rejecting = start();
     rejecting.world.onDisconnect = () => Promise.reject(new Error('handle not found'));

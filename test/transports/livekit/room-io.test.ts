@@ -56,6 +56,19 @@ async function start() {
 }
 
 describe('the state of the agent', () => {
+  test('is shown again when the room is back: what was sent meanwhile may be lost', async () => {
+    const { clock, session, states, room } = await start();
+    session.enter('idle');
+    await clock.settle();
+    room.emit('reconnecting');
+    session.enter('listening');
+    await clock.settle();
+    const before = states().length;
+    room.emit('reconnected');
+    await clock.settle();
+    expect(states().slice(before)).toEqual(['listening']);
+  });
+
   test('is shown as front ends know it, on change only', async () => {
     const { clock, session, states } = await start();
     const path: SessionState[] = [

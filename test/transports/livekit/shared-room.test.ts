@@ -165,6 +165,20 @@ describe('the stay', () => {
     expect(world.room.isConnected).toBe(true);
   });
 
+  test('a stay that does not end is given up, as that of a room of its own', async () => {
+    const { world, seat, clock } = start();
+    const a = seat('ann');
+    await a.open();
+    world.onDisconnect = () => new Promise(() => {});
+    const closed = a.transport.close();
+    await clock.advance(1_000);
+    await closed;
+    const opened = seat('bob').open();
+    await clock.advance(1_000);
+    await opened;
+    expect(world.rooms).toHaveLength(2);
+  });
+
   test('a seat that gives up while the room is being joined does not keep it', async () => {
     const { world, seat, clock } = start();
     let joined: () => void = () => {};

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { relativeLinks } from '../test/snippets.ts';
 import { measureImport } from './import-cost.ts';
 
 interface Manifest {
@@ -17,6 +18,8 @@ interface LockedPackage {
 
 const ROOT = resolve(import.meta.dirname, '..');
 const EXAMPLE_DEADLINE_MS = 20_000;
+/** What the papers link to and only the repository holds: generated reports, and what is for those who work on it. */
+const LEFT_OUT = /^(docs\/(api|charts)(\/|$)|CONTRIBUTING\.md$)/;
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest; // own file
 const entries = Object.keys(manifest.exports)
@@ -24,11 +27,13 @@ const entries = Object.keys(manifest.exports)
   .map((path) => manifest.name + path.slice(1));
 const workshop = mkdtempSync(join(tmpdir(), 'livekitex-smoke-'));
 const project = join(workshop, 'project');
+const installed = join(project, 'node_modules', manifest.name);
 
 try {
   install(pack());
   check('nothing installed has an install script', noInstallScripts);
   check('the tarball holds what it should and nothing else', rightContents);
+  check('the links of its papers lead to files', linksLead);
   for (const entry of entries) check(`import '${entry}' gives exports`, () => importEntry(entry));
   check('the main entry loads no native and no wasm code', lightMainEntry);
   check('types resolve under nodenext, library checks included', typesResolve);
@@ -64,10 +69,20 @@ function noInstallScripts(): string {
 }
 
 function rightContents(): string {
-  const top = readdirSync(join(project, 'node_modules', manifest.name)).sort();
-  const expected = ['LICENSE', 'README.md', 'dist', 'package.json'];
+  const top = readdirSync(installed).sort();
+  const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'package.json'];
   if (top.join() !== expected.join()) fail(`found ${top.join(', ')}; expected ${expected.join(', ')}`);
   return top.join(', ');
+}
+
+function linksLead(): string {
+  const pages = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
+  const targets = pages.flatMap((page) =>
+    relativeLinks(readFileSync(join(installed, page), 'utf8')).map((target) => join(dirname(page), target)),
+  );
+  const dead = targets.filter((target) => !LEFT_OUT.test(target) && !existsSync(join(installed, target)));
+  if (dead.length > 0) fail(`missing: ${[...new Set(dead)].join(', ')}`);
+  return `${targets.length} links of ${pages.length} pages`;
 }
 
 function importEntry(entry: string): string {
@@ -81,7 +96,7 @@ function importEntry(entry: string): string {
 }
 
 function lightMainEntry(): string {
-  const cost = measureImport(join(project, 'node_modules', manifest.name, 'dist/index.js'));
+  const cost = measureImport(join(installed, 'dist/index.js'));
   if (cost.native.length > 0 || cost.wasmModules > 0) {
     fail(`${cost.wasmModules} wasm modules; native: ${cost.native.join(', ') || 'none'}`);
   }
@@ -89,7 +104,7 @@ function lightMainEntry(): string {
 }
 
 function typesResolve(): string {
-  for (const name of examples()) cpSync(join(ROOT, 'examples', name), join(project, name));
+  cpSync(join(installed, 'examples'), project, { recursive: true });
   const lines = entries.map((entry, index) => `import * as entry${index} from '${entry}';\nvoid entry${index};`);
   writeFileSync(join(project, 'every-entry.ts'), lines.join('\n'));
   writeFileSync(
@@ -105,7 +120,7 @@ function typesResolve(): string {
         types: ['node'],
         typeRoots: [join(ROOT, 'node_modules/@types')],
       },
-      include: ['*.ts'],
+      include: ['*.ts', 'livekit/*.ts'],
     }),
   );
   node([join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project, '--pretty', 'false']);

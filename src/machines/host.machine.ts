@@ -8,6 +8,8 @@ export interface HostSettings {
   readonly startMs: number;
   /** Silence after which a host counts as hung. */
   readonly heartbeatMs: number;
+  /** How often it beats: the last part of that silence, with a timer of its own. */
+  readonly beatMs: number;
   /** Told to end -> process gone. */
   readonly stopMs: number;
 }
@@ -21,6 +23,8 @@ export type HostDeath = 'start' | 'silent' | 'exited' | 'stopped' | 'recycled';
 
 interface HostContext extends HostInput {
   readonly death: HostDeath;
+  /** Nothing was heard but for the last beat. */
+  readonly hasMissed: boolean;
 }
 
 export type HostEvent =
@@ -29,8 +33,9 @@ export type HostEvent =
   | { readonly type: 'host.beat' }
   | { readonly type: 'host.filled' }
   | { readonly type: 'host.freed' }
-  /** Enough rooms, or too much memory: no more jobs, end with the last one. `jobs`: how many it has. */
-  | { readonly type: 'host.recycle'; readonly jobs: number }
+  /** Enough rooms, or too much memory: no more jobs, end when they are over. */
+  | { readonly type: 'host.recycle' }
+  /** It has no jobs; told once it is to be recycled. */
   | { readonly type: 'host.emptied' }
   /** The process is gone. */
   | { readonly type: 'host.exited' }
@@ -47,20 +52,24 @@ export const hostMachine = setup({
   },
   delays: {
     start: ({ context }) => context.settings.startMs,
-    heartbeat: ({ context }) => context.settings.heartbeatMs,
+    // A process that stood still runs its timers before it reads what came meanwhile: the first one proves nothing.
+    heartbeat: ({ context: { hasMissed, settings } }) =>
+      hasMissed ? settings.beatMs : settings.heartbeatMs - settings.beatMs,
     stop: ({ context }) => context.settings.stopMs,
   },
   guards: {
-    isEmpty: (_, params: { readonly jobs: number }) => params.jobs === 0,
+    hasMissed: ({ context }) => context.hasMissed,
   },
   actions: {
+    noteMiss: assign({ hasMissed: true }),
+    forgetMiss: assign({ hasMissed: false }),
     keepDeath: assign((_, params: { readonly death: HostDeath }) => params),
     /** Asks the process to tidy up and end. */
     askToLeave: effectSlot<{ hostId: string }>('askToLeave'),
   },
 }).createMachine({
   id: 'host',
-  context: ({ input }) => ({ ...input, death: 'exited' }),
+  context: ({ input }) => ({ ...input, death: 'exited', hasMissed: false }),
   output: ({ context }) => ({ death: context.death }),
   initial: 'starting',
   on: {
@@ -79,24 +88,36 @@ export const hostMachine = setup({
     },
     ready: {
       tags: ['working', 'open'],
-      after: { heartbeat: { target: 'dead', actions: { type: 'keepDeath', params: { death: 'silent' } } } },
-      on: {
-        'host.beat': { target: 'ready', reenter: true },
-        'host.filled': 'full',
-        'host.recycle': [
+      after: {
+        heartbeat: [
           {
-            guard: { type: 'isEmpty', params: ({ event }) => ({ jobs: event.jobs }) },
-            target: 'recycling.leaving',
+            guard: 'hasMissed',
+            target: 'dead',
+            actions: { type: 'keepDeath', params: { death: 'silent' } },
           },
-          { target: 'recycling' },
+          { target: 'ready', reenter: true, actions: 'noteMiss' },
         ],
+      },
+      on: {
+        'host.beat': { target: 'ready', reenter: true, actions: 'forgetMiss' },
+        'host.filled': 'full',
+        'host.recycle': 'recycling',
       },
     },
     full: {
       tags: 'working',
-      after: { heartbeat: { target: 'dead', actions: { type: 'keepDeath', params: { death: 'silent' } } } },
+      after: {
+        heartbeat: [
+          {
+            guard: 'hasMissed',
+            target: 'dead',
+            actions: { type: 'keepDeath', params: { death: 'silent' } },
+          },
+          { target: 'full', reenter: true, actions: 'noteMiss' },
+        ],
+      },
       on: {
-        'host.beat': { target: 'full', reenter: true },
+        'host.beat': { target: 'full', reenter: true, actions: 'forgetMiss' },
         'host.freed': 'ready',
         'host.recycle': 'recycling',
       },
@@ -106,9 +127,18 @@ export const hostMachine = setup({
       initial: 'serving',
       states: {
         serving: {
-          after: { heartbeat: { target: '#host.dead', actions: { type: 'keepDeath', params: { death: 'silent' } } } },
+          after: {
+            heartbeat: [
+              {
+                guard: 'hasMissed',
+                target: '#host.dead',
+                actions: { type: 'keepDeath', params: { death: 'silent' } },
+              },
+              { target: 'serving', reenter: true, actions: 'noteMiss' },
+            ],
+          },
           on: {
-            'host.beat': { target: 'serving', reenter: true },
+            'host.beat': { target: 'serving', reenter: true, actions: 'forgetMiss' },
             'host.emptied': 'leaving',
           },
         },

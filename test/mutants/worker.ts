@@ -150,8 +150,8 @@ export const worker: MutantTable = {
     {
       name: 'a host that stops beating is waited for',
       file: 'machines/host.machine.ts',
-      find: 'heartbeat: ({ context }) => context.settings.heartbeatMs',
-      replace: 'heartbeat: () => 1e9',
+      find: 'hasMissed ? settings.beatMs : settings.heartbeatMs - settings.beatMs',
+      replace: 'hasMissed ? 1e9 : 1e9',
     },
     {
       name: 'a host that has served its jobs is not replaced',

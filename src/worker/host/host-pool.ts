@@ -17,7 +17,7 @@ import type {
   RunningSession,
   RunReport,
 } from '../runner.ts';
-import type { ForkHost, FromHost, HostLink } from './host-link.ts';
+import { BEAT_EVERY_MS, type ForkHost, type FromHost, type HostLink } from './host-link.ts';
 import { type HostOptions, hostOptions } from './host-options.ts';
 
 export interface HostPoolOptions extends HostOptions {
@@ -308,7 +308,7 @@ export class HostPool implements JobRunner {
         logic: this.#logic,
         input: {
           hostId: host.id,
-          settings: { startMs: startTimeoutMs, heartbeatMs: HEARTBEAT_MS, stopMs: STOP_MS },
+          settings: { startMs: startTimeoutMs, heartbeatMs: HEARTBEAT_MS, beatMs: BEAT_EVERY_MS, stopMs: STOP_MS },
         },
         onSpawn: (ref) => {
           host.actor = ref as ActorRefFrom<typeof hostMachine>; // made from the logic above
@@ -399,7 +399,7 @@ export class HostPool implements JobRunner {
     if (host.isRecycling || !this.#hosts.has(host.id)) return;
     host.isRecycling = true;
     this.#options.logger.info({ hostId: host.id, jobs: host.jobs.size, why }, 'host is recycled');
-    tell(host, { type: 'host.recycle', jobs: host.jobs.size });
+    tell(host, { type: 'host.recycle' });
     if (host.jobs.size === 0) tell(host, { type: 'host.emptied' });
     this.#fill();
   }

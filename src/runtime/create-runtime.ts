@@ -39,7 +39,7 @@ import { ENGINES, engineSpec, enginesTree } from './engines.ts';
 import { EventHub } from './event-hub.ts';
 import { fallbackAudio } from './fallback-audio.ts';
 import { type ProviderChoice, type ProviderDefaults, resolveProviders } from './resolve-providers.ts';
-import { parseSessionOptions, type SessionOptionsInput } from './session-options.ts';
+import { mergeSessionOptions, parseSessionOptions, type SessionOptionsInput } from './session-options.ts';
 import { addScope, removeScope, SessionScope } from './session-scope.ts';
 import { type SessionTreeInput, sessionTree } from './tree.ts';
 
@@ -51,7 +51,7 @@ export type InspectionObserver =
 export interface RuntimeOptions {
   /** Providers of agents that bring none of their own. Default: the embedded ones, fetched at first use. */
   readonly providers?: ProviderChoice;
-  /** Session options where `startSession` gives none. */
+  /** Session options where `startSession` gives none, key by key in groups too. */
   readonly session?: SessionOptionsInput;
   /** Sessions at the same time; one more is refused with ERR_MAX_SESSIONS. Default 100; 0 refuses all. */
   readonly maxSessions?: number;
@@ -205,7 +205,7 @@ class VoiceRuntime implements Runtime {
 
   createSession(given: SessionStartOptions): AgentSession {
     const start = parseOptions(startSchema, given, 'session');
-    const options = parseSessionOptions({ ...this.#options.session, ...start.options });
+    const options = parseSessionOptions(mergeSessionOptions(this.#options.session, start.options));
     const hub = new EventHub(this.onProblem);
     const sessionId = this.#ids.next('sess');
     return new AgentSession({

@@ -123,6 +123,31 @@ const schema = fields({
 export type SessionOptionsInput = GivenOptionsOf<typeof schema>;
 export type SessionOptions = OptionsOf<typeof schema>;
 
+/** Options of a session over those of its runtime, key by key, in groups too; undefined is not given. Checked afterwards. */
+export function mergeSessionOptions(base: SessionOptionsInput, own: SessionOptionsInput = {}): SessionOptionsInput {
+  return merged(withDirections(base, own), withDirections(own, base));
+}
+
+/** Audio that is given as a boolean here and by direction there can be joined. */
+function withDirections(options: SessionOptionsInput, other: SessionOptionsInput): SessionOptionsInput {
+  const { audio: given } = options;
+  const isMixed = typeof given === 'boolean' && isGroup(other.audio);
+  return isMixed ? { ...options, audio: { input: given, output: given } } : options;
+}
+
+function merged<T extends object>(base: T, own: T): T {
+  const result: Record<string, unknown> = Object.fromEntries(Object.entries(base));
+  for (const [key, value] of Object.entries(own)) {
+    const before = result[key];
+    if (value !== undefined) result[key] = isGroup(value) && isGroup(before) ? merged(before, value) : value;
+  }
+  return result as T; // keys and values of both
+}
+
+function isGroup(value: unknown): value is object {
+  return isObject(value) && !Array.isArray(value);
+}
+
 /** @throws AgentError `ERR_OPTION` naming field and rule */
 export function parseSessionOptions(value: unknown): SessionOptions {
   return parseOptions(schema, value ?? {}, 'options');

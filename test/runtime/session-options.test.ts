@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import {
+  mergeSessionOptions,
   parseSessionOptions,
   pipelineSettingsOf,
   sessionSettingsOf,
   turnDeadlineMsOf,
   turnSettingsOf,
 } from '../../src/runtime/session-options.ts';
+import { startTestCall } from '../../src/testing/index.ts';
 
 test('nothing given means the documented defaults', () => {
   expect(parseSessionOptions(undefined)).toMatchObject({
@@ -75,4 +77,59 @@ test('the session waits longer than its parts: every part gets the time to end b
   expect(turnSettingsOf(options)).toMatchObject({ firstTokenMs: 7_000, maxSteps: 3 });
   const { progressMs, patienceMs } = pipelineSettingsOf(options);
   expect(progressMs + patienceMs).toBeLessThan(options.deadlines.transcriptionMs);
+});
+
+test.each<[what: string, base: object, own: object, merged: object]>([
+  [
+    'a group is joined key by key',
+    { deadlines: { firstTokenMs: 20_000, closingMs: 2_000 }, awayMs: 1_000 },
+    { deadlines: { closingMs: 0 } },
+    { deadlines: { firstTokenMs: 20_000, closingMs: 0 }, awayMs: 1_000 },
+  ],
+  ['a value replaces a value', { voice: 'a', maxToolSteps: 1 }, { voice: 'b' }, { voice: 'b', maxToolSteps: 1 }],
+  [
+    'undefined is not given',
+    { voice: 'a', interruption: { minWords: 2 } },
+    { voice: undefined, interruption: undefined },
+    { voice: 'a', interruption: { minWords: 2 } },
+  ],
+  [
+    'and so it is in a group',
+    { interruption: { minWords: 2 } },
+    { interruption: { minWords: undefined } },
+    { interruption: { minWords: 2 } },
+  ],
+  [
+    'one direction of the audio',
+    { audio: { input: false } },
+    { audio: { output: false } },
+    { audio: { input: false, output: false } },
+  ],
+  [
+    'a boolean stands for both directions',
+    { audio: false },
+    { audio: { input: true } },
+    { audio: { input: true, output: false } },
+  ],
+  ['and replaces both', { audio: { input: false } }, { audio: true }, { audio: { input: true, output: true } }],
+  ['what was not given before', {}, { video: { screen: true } }, { video: { screen: true } }],
+])('options of a session over those of the runtime: %s', (_what, base, own, merged) => {
+  expect(mergeSessionOptions(base, own)).toEqual(merged);
+});
+
+test.each([5, [1], 'x'])('a group that is none is refused and not joined: %o', (bad) => {
+  const merged = mergeSessionOptions({ deadlines: { closingMs: 0 } }, { deadlines: bad } as never);
+  expect(() => parseSessionOptions(merged)).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
+});
+
+test('a session keeps the deadlines of its runtime that it does not name', async () => {
+  const call = await startTestCall({
+    runtime: { session: { deadlines: { firstTokenMs: 20_000 } } },
+    options: { deadlines: { closingMs: 0 } },
+    answers: { Hello: { text: 'Hi.', firstTokenMs: 15_000 } },
+  });
+  call.user.type('Hello');
+  await call.until(17_000);
+  expect(call.session.history.at(-1)).toMatchObject({ type: 'assistant', text: 'Hi.' });
+  await call.end();
 });

@@ -8,8 +8,8 @@ import type { ChatItem } from './ledger.ts';
  */
 export function messagesOf(instructions: string, items: readonly ChatItem[]): ChatMessage[] {
   const messages: ChatMessage[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
-  const outputs = new Map<string, Extract<ChatItem, { type: 'toolOutput' }>>();
-  for (const item of items) if (item.type === 'toolOutput') outputs.set(item.callId, item);
+  const outputs = new Map<string, { readonly at: number; readonly item: OutputItem }>();
+  for (const [at, item] of items.entries()) if (item.type === 'toolOutput') outputs.set(item.callId, { at, item });
   const told = new Set<ChatItem>();
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
@@ -24,14 +24,15 @@ export function messagesOf(instructions: string, items: readonly ChatItem[]): Ch
         if (next?.type !== 'toolCall' || next.turn !== item.turn) break;
         if (outputs.has(next.callId)) calls.push({ callId: next.callId, name: next.name, arguments: next.arguments });
       }
-      for (const aside of asidesOf(items, i, calls)) {
+      const last = Math.max(i, ...calls.map(({ callId }) => outputs.get(callId)?.at ?? i));
+      for (const aside of asidesOf(items, i, last)) {
         told.add(aside);
         pushAssistant(messages, aside.text);
       }
       i--;
       pushCalls(messages, calls);
       for (const { callId } of calls) {
-        const output = outputs.get(callId);
+        const output = outputs.get(callId)?.item;
         if (output === undefined) continue;
         messages.push({ role: 'tool', callId, name: output.name, content: output.output, isError: output.isError });
       }
@@ -41,15 +42,12 @@ export function messagesOf(instructions: string, items: readonly ChatItem[]): Ch
 }
 
 type AssistantItem = Extract<ChatItem, { type: 'assistant' }>;
+type OutputItem = Extract<ChatItem, { type: 'toolOutput' }>;
 
-/** What the agent said from item `from` on and before the last output of these calls: it was said while they ran. */
-function asidesOf(items: readonly ChatItem[], from: number, calls: readonly ChatToolCall[]): readonly AssistantItem[] {
-  const ids = new Set(calls.map(({ callId }) => callId));
-  const last = items.findLastIndex((item) => item.type === 'toolOutput' && ids.has(item.callId));
+/** What the agent said from item `from` on and before `last`, the last output of these calls: it was said while they ran. */
+function asidesOf(items: readonly ChatItem[], from: number, last: number): readonly AssistantItem[] {
   const turn = items[from - 1]?.turn;
-  return items
-    .slice(from, Math.max(from, last + 1))
-    .filter((item) => item.type === 'assistant' && item.turn === turn) as AssistantItem[]; // by the filter
+  return items.slice(from, last).filter((item) => item.type === 'assistant' && item.turn === turn) as AssistantItem[]; // by the filter
 }
 
 function pushAssistant(messages: ChatMessage[], text: string): void {

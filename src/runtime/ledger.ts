@@ -59,6 +59,8 @@ export interface ToolCallRecord {
 
 export interface LedgerOptions {
   readonly newItemId: () => string;
+  /** For calls that the model gave no id of their own. */
+  readonly newCallId: () => string;
   readonly now: () => number;
   readonly wallNow: () => number;
 }
@@ -180,7 +182,8 @@ export class Ledger {
   beginAssistantItem(callId?: string): string {
     const turn = this.#turn;
     const id = this.#options.newItemId();
-    const output = this.#items.findLastIndex((item) => item.type === 'toolOutput' && item.callId === callId);
+    const isOutput = (item: ChatItem) => item.type === 'toolOutput' && item.callId === callId;
+    const output = callId === undefined ? -1 : this.#items.findLastIndex(isOutput);
     this.#items.splice(output === -1 ? this.#items.length : output, 0, {
       type: 'assistant',
       id,
@@ -212,9 +215,14 @@ export class Ledger {
 
   // ---- tools
 
-  recordCall(call: { readonly callId: string; readonly name: string; readonly arguments: string }): void {
+  /** A call whose id is missing or was given before gets a new one, so that each has an output of its own. */
+  recordCall(asked: { readonly callId: string; readonly name: string; readonly arguments: string }): void {
     const turn = this.#turn?.n ?? this.#turnCount;
-    this.#openCalls.set(call.callId, { ...call, turn });
+    let { callId } = asked;
+    const isTaken = () => this.#items.some((item) => item.type === 'toolCall' && item.callId === callId);
+    while (callId === '' || isTaken()) callId = this.#options.newCallId();
+    const call = { ...asked, callId };
+    this.#openCalls.set(callId, { ...call, turn });
     this.#items.push({
       type: 'toolCall',
       id: this.#options.newItemId(),

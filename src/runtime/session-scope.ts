@@ -132,6 +132,7 @@ export class SessionScope extends WithParts {
     this.#endpointingMs = options.endpointing.minDelayMs;
     this.ledger = new Ledger({
       newItemId: () => ids.next('item'),
+      newCallId: () => ids.next('call'),
       now: () => clock.now(),
       wallNow: () => clock.wallNow(),
     });

@@ -75,8 +75,7 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
       onCall: (call) => {
         if (!isCurrent()) return false;
         turn.marks.firstTokenAtMs ??= scope.clock.now();
-        const isTaken = call.callId === '' || scope.ledger.openCall(call.callId) !== undefined;
-        scope.ledger.recordCall(isTaken ? { ...call, callId: scope.ids.next('call') } : call);
+        scope.ledger.recordCall(call);
         return true;
       },
       onUsage: (inputTokens, outputTokens) => {

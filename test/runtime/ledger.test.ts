@@ -6,8 +6,14 @@ import type { TurnRecord } from '../../src/runtime/turn-record.ts';
 
 function setUp() {
   let ids = 0;
+  let callIds = 0;
   const time = { nowMs: 0 };
-  const ledger = new Ledger({ newItemId: () => `item_${++ids}`, now: () => time.nowMs, wallNow: () => time.nowMs });
+  const ledger = new Ledger({
+    newItemId: () => `item_${++ids}`,
+    newCallId: () => `call_${++callIds}`,
+    now: () => time.nowMs,
+    wallNow: () => time.nowMs,
+  });
   let requests = 0;
   const ask = (kind: 'text' | 'reply' | 'say', text = '') => {
     const id = `speech_${++requests}`;
@@ -147,24 +153,29 @@ test('an answer that nobody heard is not in the history', () => {
 
 test('whatever the order of calls, outputs and turns: one output for each call, after it, and models can read it', () => {
   const step = fc.oneof(
-    fc.record({ do: fc.constant('call' as const), id: fc.nat(9) }),
+    // Models repeat their ids, in one turn and in later ones, and some give none.
+    fc.record({ do: fc.constant('call' as const), id: fc.constantFrom('', 'call_1', 'call_2', 'call_3') }),
     fc.record({ do: fc.constant('output' as const), id: fc.nat(9) }),
     fc.constantFrom({ do: 'turn' as const }, { do: 'text' as const }, { do: 'answer' as const }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const { ledger, ask } = setUp();
-      const called = new Set<string>();
+      const outputs = new Map<string, string>();
       for (const [i, each] of steps.entries()) {
         if (each.do === 'turn') ledger.openTurn(1_000);
         else if (each.do === 'text') ask('text', `text ${i}`);
         else if (each.do === 'answer') ledger.setHeard(ledger.beginAssistantItem(), `answer ${i}`, false);
-        else if (each.do === 'output') ledger.recordOutput(`call_${each.id}`, 'done', false);
-        else if (!called.has(`call_${each.id}`)) {
-          called.add(`call_${each.id}`);
-          ledger.recordCall({ callId: `call_${each.id}`, name: 'look', arguments: '{}' });
+        else if (each.do === 'call') ledger.recordCall({ callId: each.id, name: 'look', arguments: '{}' });
+        else {
+          const calls = ledger.openCalls();
+          const callId = calls[each.id % Math.max(1, calls.length)]?.callId ?? 'call_1';
+          if (ledger.recordOutput(callId, `output ${i}`, false)) outputs.set(callId, `output ${i}`);
         }
       }
+      const calls = ledger.items.flatMap((item) => (item.type === 'toolCall' ? [item.callId] : []));
+      expect(new Set(calls).size).toBe(calls.length);
+      expect(calls).not.toContain('');
       const open = new Set<string>();
       for (const item of ledger.items) {
         if (item.type === 'toolCall') open.add(item.callId);
@@ -172,8 +183,10 @@ test('whatever the order of calls, outputs and turns: one output for each call, 
       }
       let due: string[] = [];
       for (const message of messagesOf('', ledger.items)) {
-        if (message.role === 'tool') expect(message.callId).toBe(due.shift());
-        else expect(due).toEqual([]);
+        if (message.role === 'tool') {
+          expect(message.callId).toBe(due.shift());
+          expect(message.content).toBe(outputs.get(message.callId));
+        } else expect(due).toEqual([]);
         if (message.role === 'assistant') due = (message.toolCalls ?? []).map(({ callId }) => callId);
       }
       expect(due).toEqual([]);

@@ -227,3 +227,13 @@ export interface SessionEventMap {
 export type UserState = 'listening' | 'speaking' | 'away';
 
 export type SessionEventName = keyof SessionEventMap;
+
+/** A session event with its name inside, so that a switch narrows it. */
+export type NamedSessionEvent = {
+  [Name in SessionEventName]: SessionEventMap[Name] & { readonly name: Name };
+}[SessionEventName];
+
+/** @param event the one of this name, as listeners to all events get it */
+export function namedEvent(name: SessionEventName, event: SessionEventMap[SessionEventName]): NamedSessionEvent {
+  return { name, ...event } as NamedSessionEvent; // name and event come in pairs, which no type says
+}

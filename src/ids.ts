@@ -33,15 +33,17 @@ export const randomIds: Ids = { next: (prefix) => `${prefix}_${suffix()}`, rando
 /** Ids that count from 1 and a seeded generator (mulberry32): the same seed gives the same run. */
 export function seededIds(seed = 1): Ids {
   let count = 0;
-  let state = seed >>> 0;
+  let drawn = 0;
   return {
     next: (prefix) => `${prefix}_${++count}`,
-    random: () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let t = state;
-      t = Math.imul(t ^ (t >>> 15), t | 1);
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    },
+    random: () => seededFraction(seed, drawn++),
   };
+}
+
+/** The number in [0, 1) at `step`, 0 or more, of the sequence of `seed`; depends on nothing else (mulberry32). */
+export function seededFraction(seed: number, step: number): number {
+  let t = (seed + (step + 1) * 0x6d2b79f5) >>> 0;
+  t = Math.imul(t ^ (t >>> 15), t | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }

@@ -23,7 +23,7 @@ interface Layer {
   readonly mayLazily?: readonly RegExp[];
 }
 
-const WORDS = /^src\/(events|errors|options|clock|ids|json|observer|speech-handle)\.ts$/;
+const WORDS = /^src\/(events|errors|options|clock|ids|json|model-texts|observer|speech-handle)\.ts$/;
 const CONTRACTS = /^src\/(providers|transports)\/[^/]+\.ts$/;
 const XSTATE = /^xstate(\/graph)?$/;
 const NODE = /^node:/;

@@ -2,6 +2,7 @@
 import { relative, resolve } from 'node:path';
 import { realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
+import { LOG_LEVELS } from '../observer.ts';
 import { type CommandSpec, parseArguments } from './arguments.ts';
 import { DevSession } from './dev/dev-session.ts';
 import { importedFiles } from './dev/imported-files.ts';
@@ -10,7 +11,6 @@ import { forkWorker, type WorkerChild, type WorkerListener } from './dev/worker-
 import { styleOf } from './style.ts';
 import type { CommandIo } from './terminal-io.ts';
 
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const CALLS = ['move', 'keep'] as const;
 
 export const DEV_COMMAND: CommandSpec = {
@@ -24,7 +24,7 @@ export const DEV_COMMAND: CommandSpec = {
       choices: CALLS,
       help: 'Running calls at a change: the new code takes them over, or the old one ends them. Default move.',
     },
-    { name: '--log-level', value: 'LEVEL', choices: LEVELS, help: 'Log lines on stderr. Default info.' },
+    { name: '--log-level', value: 'LEVEL', choices: LOG_LEVELS, help: 'Log lines on stderr. Default info.' },
   ],
   notes: [
     'As `start`, but in one process, with readable log lines, whatever the load of the machine. The worker of the new code\nregisters before the old one lets go. Code that cannot run is told in one line; the next change is tried again.',

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { realClock, sleep } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { randomIds } from '../ids.ts';
+import { LOG_LEVELS } from '../observer.ts';
 import { globalTools } from '../tools/index.ts';
 import { disposeLivekit } from '../transports/livekit/index.ts';
 import {
@@ -21,7 +22,6 @@ import { prettyLine } from './pretty-line.ts';
 import { styleOf } from './style.ts';
 import type { CommandIo, WorkerOrder } from './terminal-io.ts';
 
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const FORMATS = ['json', 'pretty'] as const;
 /** About half a minute at full jitter: long enough for a server that starts beside the worker. */
 const DEFAULT_ATTEMPTS = 10;
@@ -37,7 +37,7 @@ export const START_COMMAND: CommandSpec = {
     { name: '--in-process', help: 'Runs the jobs in this process instead of a pool of host processes.' },
     { name: '--no-health', help: 'Runs without a health server.' },
     { name: '--ignore-load', help: 'Takes calls also when the processor of the machine is in full use.' },
-    { name: '--log-level', value: 'LEVEL', choices: LEVELS, help: 'Log lines on stderr. Default info.' },
+    { name: '--log-level', value: 'LEVEL', choices: LOG_LEVELS, help: 'Log lines on stderr. Default info.' },
     { name: '--log-format', value: 'FORMAT', choices: FORMATS, help: 'For machines or for people. Default json.' },
   ],
   notes: [
@@ -72,7 +72,7 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
       fix: 'Name the module of the worker first: `livekitex-agent start agent.ts`',
     });
   const options = parseArguments(START_COMMAND, rest);
-  const level = LEVELS.find((each) => each === options.value('--log-level')) ?? 'info';
+  const level = LOG_LEVELS.find((each) => each === options.value('--log-level')) ?? 'info';
   const style = styleOf(io.stderr, io.env);
   const isPretty = options.value('--log-format') === 'pretty';
   const write = (line: string) => io.stderr.write(isPretty ? prettyLine(line, style) : line);

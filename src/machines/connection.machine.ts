@@ -1,6 +1,7 @@
 // One connection to the outside (room, worker socket, realtime socket): opened, watched, and opened again with backoff.
 import { assign, setup } from 'xstate';
 import { AgentError, textOf } from '../errors.ts';
+import { seededFraction } from '../ids.ts';
 import { callbackSlot, promiseSlot } from './slots.ts';
 
 export interface ConnectionInput {
@@ -60,7 +61,7 @@ export function backoffMs(
   at: Pick<ConnectionContext, 'baseDelayMs' | 'maxDelayMs' | 'jitterSeed' | 'attempt'>,
 ): number {
   const ceilingMs = Math.min(at.maxDelayMs, at.baseDelayMs * 2 ** at.attempt);
-  return Math.floor(fraction(at.jitterSeed, at.attempt) * ceilingMs);
+  return Math.floor(seededFraction(at.jitterSeed, at.attempt) * ceilingMs);
 }
 
 export const connectionMachine = setup({
@@ -192,12 +193,4 @@ function failureOf(error: unknown): ConnectionFailure {
 
 function noAnswer(name: string): ConnectionFailure {
   return { code: 'ERR_TIMEOUT', message: `${name} did not connect in time` };
-}
-
-/** A number in [0, 1) that depends on nothing but its arguments (the output step of mulberry32). */
-export function fraction(seed: number, step: number): number {
-  let t = (seed + (step + 1) * 0x6d2b79f5) >>> 0;
-  t = Math.imul(t ^ (t >>> 15), t | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }

@@ -1,7 +1,7 @@
 // When a worker looks for rooms that wait for an agent: again and again at uneven intervals, less often while the API is down.
 import { assign, setup } from 'xstate';
 import { AgentError, textOf } from '../errors.ts';
-import { fraction } from './connection.machine.ts';
+import { seededFraction } from '../ids.ts';
 import { promiseSlot } from './slots.ts';
 
 export interface ReconcilerInput {
@@ -43,9 +43,9 @@ export const reconcilerMachine = setup({
   },
   delays: {
     // Half to one and a half of the average: two workers do not look at the same time twice in a row.
-    interval: ({ context: { everyMs, jitterSeed, looks } }) => everyMs * (0.5 + fraction(jitterSeed, looks)),
+    interval: ({ context: { everyMs, jitterSeed, looks } }) => everyMs * (0.5 + seededFraction(jitterSeed, looks)),
     backoff: ({ context: { everyMs, maxDelayMs, jitterSeed, looks, failures } }) =>
-      Math.min(maxDelayMs, everyMs * 2 ** failures) * (0.5 + fraction(jitterSeed, looks) / 2),
+      Math.min(maxDelayMs, everyMs * 2 ** failures) * (0.5 + seededFraction(jitterSeed, looks) / 2),
     lookTimeout: ({ context }) => context.lookMs,
   },
   actions: {

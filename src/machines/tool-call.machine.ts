@@ -2,17 +2,13 @@
 // tried within its budget, and always ended with an output.
 import { assign, setup } from 'xstate';
 import { AgentError, textOf } from '../errors.ts';
+import { CANCELLED_TEXT, INTERNAL_ERROR_TEXT } from '../model-texts.ts';
 import { effectSlot, promiseSlot } from './slots.ts';
 
 /** Validation, admission and fallback are in-process and quick; one that is not answered in this time has failed. */
 export const TOOL_STEP_DEADLINE_MS = 250;
 /** What the housekeeping states may add to the budget of the tries; the owner of a call waits 1 s beyond the budget. */
 export const TOOL_OVERHEAD_MS = 900;
-
-/** What the model reads when nothing else may be told. Never holds a detail of the failure. */
-export const INTERNAL_ERROR_TEXT = 'An internal error occurred';
-/** What the model reads for a call that was cancelled, so that no call is left without an output. */
-export const CANCELLED_TEXT = 'The call was cancelled before it finished';
 
 export interface ToolCallInput {
   readonly sessionId: string;

@@ -1,6 +1,5 @@
 // The end of a tool call, however it came: recorded, told and forgotten in one place.
-import { CANCELLED_TEXT } from '../machines/tool-call.machine.ts';
-import { INTERNAL_ERROR } from '../tools/index.ts';
+import { CANCELLED_TEXT, INTERNAL_ERROR_TEXT } from '../model-texts.ts';
 import type { SessionScope } from './session-scope.ts';
 
 export interface CallEnd {
@@ -11,7 +10,7 @@ export interface CallEnd {
 }
 
 /** The call died without writing an output; it still gets one, for the model must never wait for it. */
-export const CALL_CRASHED: CallEnd = { output: INTERNAL_ERROR, error: INTERNAL_ERROR };
+export const CALL_CRASHED: CallEnd = { output: INTERNAL_ERROR_TEXT, error: INTERNAL_ERROR_TEXT };
 export const CALL_CANCELLED: CallEnd = { output: CANCELLED_TEXT, error: 'cancelled' };
 export const CALL_OVERDUE: CallEnd = { output: 'The tool did not answer in time', error: 'timedOut' };
 

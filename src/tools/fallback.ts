@@ -1,8 +1,6 @@
 // What the model reads when a call has no answer of its own.
+import { INTERNAL_ERROR_TEXT } from '../model-texts.ts';
 import { FALLBACK_MESSAGE, type Tool } from './tool.ts';
-
-/** The text of any failure that is not meant for the model. It never holds a detail. */
-export const INTERNAL_ERROR = 'An internal error occurred';
 
 /**
  * @param reason `unavailable`: the breaker is open; `timedOut`: the last try hung; `failed`: the last try threw
@@ -13,5 +11,5 @@ export function fallbackText(
   reason: 'unavailable' | 'timedOut' | 'failed',
 ): string {
   if (reason !== 'failed') return tool?.fallbackMessage ?? FALLBACK_MESSAGE;
-  return tool?.hasOwnFallback === true ? tool.fallbackMessage : INTERNAL_ERROR;
+  return tool?.hasOwnFallback === true ? tool.fallbackMessage : INTERNAL_ERROR_TEXT;
 }

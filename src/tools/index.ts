@@ -1,7 +1,7 @@
 // Tools: definition, registry, checking and running.
 export { MAX_ARGUMENTS_CHARS, readArguments } from './arguments.ts';
 export { executeOnce, type PreparedCall, prepareCall } from './execute-once.ts';
-export { fallbackText, INTERNAL_ERROR } from './fallback.ts';
+export { fallbackText } from './fallback.ts';
 export type { FromJsonSchema } from './json-schema-types.ts';
 export type { ArgumentIssue, Checked, ToolArguments, ToolParameters } from './parameters.ts';
 export { globalTools, ToolRegistry } from './registry.ts';

@@ -1,5 +1,6 @@
 // Where log lines go. The contract is the shape of a pino logger; ids are fields, secrets and transcripts are never passed.
 import { pino } from 'pino';
+import type { LogLevel } from '../observer.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -27,7 +28,7 @@ export const SECRET_KEYS: readonly string[] = ['token', 'apiSecret', 'apiKey', '
 
 export interface PinoLoggerOptions {
   /** Default `info`. */
-  readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly level?: LogLevel;
   /** Default: stderr, so that stdout stays free for what a command prints. */
   readonly write?: (line: string) => void;
 }

@@ -3,9 +3,7 @@ import { type Actor, createActor, fromPromise, initialTransition, transition } f
 import { getShortestPaths } from 'xstate/graph';
 import { AgentError } from '../../src/errors.ts';
 import {
-  CANCELLED_TEXT,
   type FallBackRef,
-  INTERNAL_ERROR_TEXT,
   TOOL_OVERHEAD_MS,
   TOOL_STEP_DEADLINE_MS,
   type ToolCallOutput,
@@ -14,6 +12,7 @@ import {
   toolCallMachine,
   toolCallOutput,
 } from '../../src/machines/tool-call.machine.ts';
+import { CANCELLED_TEXT, INTERNAL_ERROR_TEXT } from '../../src/model-texts.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const input = {

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { nextLoopTurn } from '../../src/clock.ts';
 import { AgentError } from '../../src/errors.ts';
-import { INTERNAL_ERROR_TEXT } from '../../src/machines/tool-call.machine.ts';
 import {
   executeOnce,
   FALLBACK_MESSAGE,
   fallbackText,
-  INTERNAL_ERROR,
   RunContext,
   type Tool,
   ToolError,
@@ -151,9 +149,5 @@ describe('fallbackText', () => {
     expect(fallbackText(standard, 'failed')).toBe('An internal error occurred');
     expect(fallbackText(undefined, 'failed')).toBe('An internal error occurred');
     expect(fallbackText(own, 'failed')).toBe('The weather service is down.');
-  });
-
-  test('the chart and the tools use the same words', () => {
-    expect(INTERNAL_ERROR_TEXT).toBe(INTERNAL_ERROR);
   });
 });

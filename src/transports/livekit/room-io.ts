@@ -1,17 +1,15 @@
 // What a front end sees of a session in a room: the state of the agent, and the words of both sides as they are heard.
-import type { SessionEventMap, SessionEventName, SessionState } from '../../events.ts';
+import { namedEvent, type SessionEventMap, type SessionEventName, type SessionState } from '../../events.ts';
 import type { LivekitTransport } from './livekit-transport.ts';
 import type { RoomConnection } from './room-connection.ts';
 import { RoomTranscripts } from './room-transcripts.ts';
-import { type ShownAgentState, shownStateOf } from './shown-state.ts';
+import { type ShownAgentState, STATE_ATTRIBUTE, shownStateOf } from './shown-state.ts';
 
 /** What of an AgentSession is needed. */
 export interface ObservedSession {
   readonly state: SessionState;
   onAny(listener: (name: SessionEventName, event: SessionEventMap[SessionEventName]) => unknown): () => void;
 }
-
-const STATE_ATTRIBUTE = 'lk.agent.state';
 
 /**
  * Shows a session in its room: `lk.agent.state`, `lk.transcription` and the older transcriptions. Call it before
@@ -52,7 +50,7 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
   };
 
   const hear = (name: SessionEventName, event: SessionEventMap[SessionEventName]) => {
-    const told = { name, ...event } as Told;
+    const told = namedEvent(name, event);
     switch (told.name) {
       case 'state_changed':
         show(told.toState);
@@ -79,6 +77,3 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
   };
   return stop;
 }
-
-/** An event with its name inside, so that a switch narrows it. */
-type Told = { [Name in SessionEventName]: SessionEventMap[Name] & { readonly name: Name } }[SessionEventName];

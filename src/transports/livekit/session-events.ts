@@ -1,7 +1,7 @@
 // What happens in a session, told as the events of `lk.agent.session`.
 import type { Clock } from '../../clock.ts';
 import { ERRORS } from '../../errors.ts';
-import type { SessionEventMap, SessionEventName, TurnLatency } from '../../events.ts';
+import { namedEvent, type SessionEventMap, type SessionEventName, type TurnLatency } from '../../events.ts';
 import {
   AGENT_STATES,
   chatItemOf,
@@ -32,9 +32,6 @@ export interface NarratorOptions {
   tell(event: EventInit, key: string | null): void;
 }
 
-/** An event with its name inside, so that a switch narrows it. */
-type Told = { [Name in SessionEventName]: SessionEventMap[Name] & { readonly name: Name } }[SessionEventName];
-
 export class SessionNarrator {
   readonly #options: NarratorOptions;
   /** Items that were told. */
@@ -51,7 +48,7 @@ export class SessionNarrator {
   }
 
   hear(name: SessionEventName, event: SessionEventMap[SessionEventName]): void {
-    const told = { name, ...event } as Told;
+    const told = namedEvent(name, event);
     switch (told.name) {
       case 'state_changed':
         this.#agentIs(told);

@@ -10,6 +10,7 @@ import {
   type StreamReader,
 } from './room-seat.ts';
 import type { Rtc, RtcConnectOptions, RtcPublication, RtcRoom, RtcRoomEvents } from './rtc.ts';
+import { STATE_ATTRIBUTE } from './shown-state.ts';
 import { audienceOf, type LimitTracks, limitTracks, type PublishedTrack } from './track-audience.ts';
 import { WaitingStreams } from './waiting-streams.ts';
 
@@ -54,7 +55,6 @@ const PARTICIPANT_AT = {
 /** The reason of a stay that the network ended; joining again helps. */
 const LOST = 0;
 
-const STATE = 'lk.agent.state';
 /** What the busiest session does is what the room sees of the agent. */
 const BUSIEST = ['speaking', 'thinking', 'listening', 'idle', 'initializing'];
 
@@ -158,7 +158,10 @@ export class SharedRoom implements SeatHost {
     await this.room?.localParticipant?.unpublishTrack(trackSid);
   }
 
-  async showAttributes(seat: RoomSeat, { [STATE]: state, ...others }: Readonly<Record<string, string>>): Promise<void> {
+  async showAttributes(
+    seat: RoomSeat,
+    { [STATE_ATTRIBUTE]: state, ...others }: Readonly<Record<string, string>>,
+  ): Promise<void> {
     if (Object.keys(others).length > 0) await this.room?.localParticipant?.setAttributes(others);
     if (state === undefined) return;
     this.#states.set(seat, state);
@@ -172,7 +175,7 @@ export class SharedRoom implements SeatHost {
   async #showState(): Promise<void> {
     const states = new Set(this.#states.values());
     const shown = BUSIEST.find((state) => states.has(state)) ?? [...states][0];
-    if (shown !== undefined) await this.room?.localParticipant?.setAttributes({ [STATE]: shown });
+    if (shown !== undefined) await this.room?.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: shown });
   }
 
   #join(url: string, token: string, options: RtcConnectOptions): Stay {

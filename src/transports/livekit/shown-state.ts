@@ -1,6 +1,9 @@
 // The state of the agent as front ends know it.
 import type { SessionState } from '../../events.ts';
 
+/** Attribute of the agent in which front ends look for its state. */
+export const STATE_ATTRIBUTE = 'lk.agent.state';
+
 /** The states that front ends know. */
 export type ShownAgentState = 'initializing' | 'listening' | 'thinking' | 'speaking';
 

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { realClock, sleep } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import { randomIds } from '../../ids.ts';
+import { LOG_LEVELS } from '../../observer.ts';
 import { disposeLivekit } from '../../transports/livekit/index.ts';
 import { loadRtc } from '../../transports/livekit/rtc.ts';
 import { isWorker } from '../define-worker.ts';
@@ -17,7 +18,6 @@ import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
 
 /** For the goodbyes to the rooms; less than the pool waits before it kills. */
 const LEAVE_MS = 3_000;
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const [file = '', logLevel] = process.argv.slice(2);
 const runs = new Map<string, JobRun>();
 let isLeaving = false;
@@ -51,7 +51,7 @@ const ending = new Set<string>();
 try {
   const { default: worker } = (await import(pathToFileURL(file).href)) as { default?: unknown };
   if (!isWorker(worker)) throw new Error(`${file} exports no worker by default`);
-  const level = LEVELS.find((each) => each === logLevel) ?? 'info';
+  const level = LOG_LEVELS.find((each) => each === logLevel) ?? 'info';
   const logger = pinoLogger({ level }).child({ pid: process.pid });
   const runner = new InProcessRunner({ definition: worker, clock: realClock, ids: randomIds, logger });
   // The first call must not wait for the library to load; where it cannot be loaded a call says so itself.

@@ -1,9 +1,7 @@
 // Asks the server whether a dispatch was deleted, of which it tells the worker only while it thinks that the job runs there.
 import type { JobInfo } from '../job-info.ts';
 import type { ServerApi } from '../server-api.ts';
-import { orNull } from './room-case.ts';
-
-const CALL_MS = 3_000;
+import { CALL_MS, orNull } from './room-case.ts';
 
 /** False for a room that is gone: its agents are told. @throws AgentError as {@link ServerApi} says */
 export async function isDispatchGone(

@@ -17,7 +17,7 @@ import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../serv
 import type { JobReport, WorkerScope } from '../worker-scope.ts';
 import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
 import { releaseRoom } from './release.ts';
-import { orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
+import { CALL_MS, orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
 import { RoomWatch, type Verdict } from './room-watch.ts';
 
 export interface ReconcilerStatus {
@@ -35,7 +35,6 @@ export type OfferVerdict = 'take' | 'refuse' | 'terminate';
 const EVERY_MS = 2_500;
 const LOOK_MS = 15_000;
 const MAX_DELAY_MS = 60_000;
-const CALL_MS = 3_000;
 /** The server waits for 3 s for the answer to an offer. */
 export const OFFER_CHECK_MS = 1_500;
 /** A filter that said no is not asked about the same room again at once. */

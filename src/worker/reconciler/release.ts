@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ServerApi } from '../server-api.ts';
-import { orNull } from './room-case.ts';
+import { CALL_MS, orNull } from './room-case.ts';
 
 export interface ReleaseOptions {
   readonly api: Pick<ServerApi, 'listRooms' | 'deleteDispatch'>;
@@ -13,7 +13,6 @@ export interface ReleaseOptions {
   readonly roomName: string;
 }
 
-const CALL_MS = 3_000;
 const TRIES = 3;
 const AGAIN_MS = 1_000;
 

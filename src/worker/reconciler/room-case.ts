@@ -20,7 +20,8 @@ export interface RoomCaseOptions {
 /** Jobs that die one after the other, each within this time, are the same trouble again and again. */
 const DEATH_WINDOW_MS = 60_000;
 const MAX_DEATHS = 3;
-const CALL_MS = 3_000;
+/** For one call to the API of the server. */
+export const CALL_MS = 3_000;
 
 export class RoomCase {
   readonly options: RoomCaseOptions;

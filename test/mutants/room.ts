@@ -142,8 +142,8 @@ export const room: MutantTable = {
     {
       name: 'what was subscribed before a reconnect is not asked for again',
       file: 'room-connection.ts',
-      find: 'this.#subscribe();\n    this.sink',
-      replace: 'this.sink',
+      find: 'this.#subscribe();\n    this.#hold();',
+      replace: 'this.#hold();',
     },
     {
       name: 'a session that ends takes the microphone from another that hears it',

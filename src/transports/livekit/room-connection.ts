@@ -60,6 +60,8 @@ export class RoomConnection implements TransportConnection {
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
   #isReconnecting = false;
+  /** False while the server has taken that right away. */
+  #mayPublish = true;
   /** Identity of a user who was cut off. */
   #cutOff: string | null = null;
   #isOpen = false;
@@ -249,7 +251,7 @@ export class RoomConnection implements TransportConnection {
     });
     room.on('reconnecting', () => {
       this.#isReconnecting = true;
-      this.sink?.hold(true);
+      this.#hold();
     });
     room.on('reconnected', () => this.#reconnect());
     room.on('disconnected', (reason) => this.#lose(reason));
@@ -266,14 +268,26 @@ export class RoomConnection implements TransportConnection {
         fix: 'Give it back with updateParticipant of the server API; nothing else has to be done',
       }),
     );
-    if (right === 'canPublish') void this.#step('unpublish', () => this.#voice?.unpublish());
+    if (right !== 'canPublish') return;
+    this.#mayPublish = false;
+    this.#hold();
+    void this.#step('unpublish', () => this.#voice?.unpublish());
   }
 
   #regain(right: RoomRight): void {
-    if (right === 'canPublish')
-      this.#voice?.publishAnew().catch((error: unknown) => this.#onProblem('permission', error));
+    if (right === 'canPublish') void this.#speakAgain();
     this.#subscribe();
     for (const listener of this.#regainListeners) listener(right);
+  }
+
+  async #speakAgain(): Promise<void> {
+    try {
+      await this.#voice?.publishAnew();
+    } catch (error) {
+      this.#onProblem('permission', error);
+    }
+    this.#mayPublish = true;
+    this.#hold();
   }
 
   #subscribe(publications: Iterable<RtcPublication> = this.#user?.trackPublications.values() ?? []): void {
@@ -298,6 +312,7 @@ export class RoomConnection implements TransportConnection {
 
   #setUser(user: RtcParticipant | null): void {
     this.#user = user;
+    this.#hold();
     this.room.linkTo?.(user?.identity ?? this.#cutOff ?? this.#identity ?? null);
   }
 
@@ -326,7 +341,12 @@ export class RoomConnection implements TransportConnection {
     if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
     this.#subscribe();
-    this.sink?.hold(false);
+    this.#hold();
+  }
+
+  /** On a telephone what cannot be heard is not read either: it waits for the right to publish, as for the network. */
+  #hold(): void {
+    if (this.#leaving === null) this.sink?.hold(this.#isReconnecting || (!this.#mayPublish && this.isTelephone));
   }
 
   #lose(why: number): void {

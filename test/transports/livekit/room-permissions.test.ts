@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import { seededIds } from '../../../src/ids.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { livekitTransport } from '../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld } from './fake-rtc.ts';
+import { FakeParticipant, FakeRtcWorld, KIND } from './fake-rtc.ts';
 
 const ALL = { canPublish: true, canSubscribe: true, canPublishData: true, canUpdateMetadata: true };
 
 /** An agent in a room, and the server's say in what it may do. */
-async function start(given: Partial<typeof ALL> | null = {}) {
+async function start(given: Partial<typeof ALL> | null = {}, kind: number = KIND.STANDARD) {
   const clock = new VirtualClock();
   const world = new FakeRtcWorld();
-  const user = new FakeParticipant('anna');
+  const user = new FakeParticipant('anna', kind);
   const microphone = user.publish('TR_user');
   world.present.push(user);
   world.permission = given && { ...ALL, ...given };
@@ -97,6 +97,24 @@ test('the track is let go before a new one over the same source is published: th
   await connection.close();
   expect(world.log).toContain('unpublish TR_agent2');
   expect(world.source.calls).toContain('close');
+});
+
+test.each([
+  ['on a telephone, where nobody reads, what is said waits until it can be heard', KIND.SIP, 0],
+  ['on a page it is read meanwhile', KIND.STANDARD, 1],
+])('%s', async (_, kind, pieces) => {
+  const { world, clock, connection, allow } = await start({}, kind);
+  await allow({ canPublish: false });
+  expect(connection.sink?.isSuspended).toBe(kind === KIND.SIP);
+  // A network that comes back does not give the right back.
+  world.room.emit('reconnecting');
+  world.room.emit('reconnected');
+  connection.sink?.write({ samples: new Int16Array(2_400), sampleRateHz: 24_000, channels: 1 });
+  await clock.settle();
+  expect(world.source.frames).toHaveLength(pieces);
+  await allow();
+  expect(world.source.frames).toHaveLength(1);
+  expect(connection.sink?.isSuspended).toBe(false);
 });
 
 test('a microphone is asked for again once the agent may hear', async () => {

@@ -1,4 +1,6 @@
 // Published as `livekitex-agent/worker`: a process that LiveKit dispatches calls to.
+
+export type { LogLevel } from '../observer.ts';
 export type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
 export type { ConnectionOptions } from './connection-options.ts';
 export {

@@ -126,6 +126,21 @@ describe('tables of options name every option of the source, with its default', 
   });
 });
 
+test('decisions have one form: number and title, which the file name shortens, then their status', () => {
+  for (const file of markdownFiles().filter((name) => name.startsWith('docs/adr/'))) {
+    const [, number, title = '', status] = /^# (\d{4}): (.+)\n\nStatus: (\w+)\n/.exec(readText(file)) ?? [];
+    const [numbered, ...words] = file.replace(/^docs\/adr\/|\.md$/g, '').split('-');
+    expect([file, number, status]).toEqual([file, numbered, 'accepted']);
+    expect(title.toLowerCase().match(/[a-z0-9]+/g), file).toEqual(expect.arrayContaining(words));
+  }
+});
+
+test('the XState that papers tell to install is the one of the package', () => {
+  const { dependencies } = JSON.parse(readText('package.json')) as { dependencies: { xstate: string } }; // own file
+  const told = markdownFiles().flatMap((file) => [...readText(file).matchAll(/npm i xstate@([\d.]+)/g)]);
+  expect(told.map(([, version]) => version)).toEqual([dependencies.xstate, dependencies.xstate]);
+});
+
 test('the README names every event of a session, and no other', () => {
   const shown = [...readText('README.md').matchAll(/^\| `([a-z_]+)` \| `/gm)].map(([, name]) => name);
   const source = /interface SessionEventMap \{([\s\S]*?)^\}/m.exec(readText('src/events.ts'))?.[1] ?? '';

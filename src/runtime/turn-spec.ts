@@ -5,6 +5,7 @@ import { phaseOf, type TurnInput } from '../machines/turn.machine.ts';
 import type { ChildSpec } from '../supervisor/index.ts';
 import { turnSettingsOf } from './session-options.ts';
 import { type SessionScope, turnName } from './session-scope.ts';
+import { toolBudgetMsOf } from './tool-call-spec.ts';
 import { turnLogic } from './wire-turn.ts';
 
 interface TaggedSnapshot {
@@ -30,12 +31,16 @@ export function turnSpec(scope: SessionScope, key: TurnKey): ChildSpec {
 
 function inputOf(scope: SessionScope, key: TurnKey): TurnInput {
   const { turn } = scope.ledger;
+  const step = turn?.step ?? 1;
+  const openCalls = key.mode === 'fallback' ? 0 : scope.ledger.openCalls(key.n).length;
+  // Calls that are joined get their time anew, and belong to the step before the one that is next.
+  if (turn !== null && openCalls > 0) turn.toolBudgetMs = toolBudgetMsOf(scope, key.n);
   return {
     ...key,
     sessionId: scope.id,
     settings: turnSettingsOf(scope.options),
-    step: turn?.step ?? 1,
-    openCalls: key.mode === 'fallback' ? 0 : scope.ledger.openCalls(key.n).length,
+    step: openCalls > 0 ? step - 1 : step,
+    openCalls,
     toolBudgetMs: turn?.toolBudgetMs ?? 0,
   };
 }

@@ -75,6 +75,8 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
       onCall: (call) => {
         if (!isCurrent()) return false;
         turn.marks.firstTokenAtMs ??= scope.clock.now();
+        // The next attempt, if one is needed, must not ask again for calls that are recorded.
+        turn.step = input.step + 1;
         scope.ledger.recordCall(call);
         return true;
       },
@@ -93,8 +95,6 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
     signal,
   );
   turn.toolBudgetMs = toolBudgetMsOf(scope, n);
-  // The next attempt, if one is needed, must not ask again for calls that are recorded.
-  if (calls > 0) turn.step = input.step + 1;
   return { calls, toolBudgetMs: turn.toolBudgetMs };
 });
 

@@ -1,6 +1,8 @@
 // Every question gets its answer, or is told why not, whatever comes between.
-import { expect, test } from 'vitest';
-import { startTestCall, type TestCall } from '../../src/testing/index.ts';
+import { describe, expect, test } from 'vitest';
+import { type Clock, sleep } from '../../src/clock.ts';
+import type { Llm } from '../../src/providers/llm.ts';
+import { crash, startTestCall, type TestCall } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
 
 const said = ({ session }: TestCall) =>
@@ -30,6 +32,53 @@ test('a noise between an announcement and the answer only delays the answer', as
   ]);
   expect(call.log.find(({ name }) => name === 'interruption')?.event).toMatchObject({ cause: 'voice', playedMs: 0 });
   await call.end();
+});
+
+describe('an attempt that finds tool calls of the one before', () => {
+  const slowLook = (clock: () => Clock) =>
+    tool({ name: 'look', description: 'Looks.', execute: () => sleep(clock(), 2_000).then(() => 'sunny') });
+  const whole = ['user: Question', 'toolCall', 'toolOutput', 'assistant: It is sunny.'];
+  const output = ({ session }: TestCall) => session.history.find(({ type }) => type === 'toolOutput');
+
+  test('because the model broke after the call gives the tool its time', async () => {
+    let requests = 0;
+    const llm: Llm = {
+      label: 'breaking',
+      async *chat() {
+        if (++requests > 1) return yield { type: 'text', text: 'It is sunny.' };
+        yield { type: 'toolCall', callId: 'call_1', name: 'look', arguments: '{}' };
+        throw new Error('the line broke');
+      },
+    };
+    const call: TestCall = await startTestCall({ agent: { llm, tools: [slowLook(() => call.clock)] } });
+    call.user.type('Question');
+    await call.until(8_000);
+    expect(said(call)).toEqual(whole);
+    expect(output(call)).toMatchObject({ output: 'sunny', isError: false });
+    await call.end();
+  });
+
+  test.each([
+    [1, 'none'],
+    [2, 'auto'],
+  ])(
+    'counts the step of the calls once: with %i tool steps the next one is asked with %s',
+    async (maxToolSteps, toolChoice) => {
+      const call: TestCall = await startTestCall({
+        agent: { tools: [slowLook(() => call.clock)] },
+        answers: { Question: { calls: [{ name: 'look' }] }, sunny: { text: 'It is sunny.' } },
+        options: { maxToolSteps },
+      });
+      call.user.type('Question');
+      await call.until(1_000);
+      crash(call.runtime.registry.whereis(`${call.session.sessionId}/turn:1.1.reply`));
+      await call.until(8_000);
+      expect(said(call)).toEqual(whole);
+      expect(output(call)).toMatchObject({ output: 'sunny', isError: false });
+      expect(call.llm.requests.map((request) => request.toolChoice)).toEqual(['auto', toolChoice]);
+      await call.end();
+    },
+  );
 });
 
 test.each([

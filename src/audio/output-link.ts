@@ -130,6 +130,8 @@ export class OutputLink<Key> {
   setDevice(device: PlayoutDevice | null): void {
     const segment = this.#segment;
     let played = segment === null ? 0 : this.#played(segment);
+    // What the old one still holds is said again through the new one.
+    if (segment !== null && segment.base !== null) this.#device?.flush();
     this.#device = device;
     if (device === null) return;
     const rateBefore = this.#rateHz;

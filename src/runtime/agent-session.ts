@@ -1,5 +1,6 @@
 // The handle of one call: what a host may ask of it and hear from it. The call itself runs in the supervision tree.
 import type { AnyActorRef } from 'xstate';
+import { withinMs } from '../clock.ts';
 import { AgentError, toAgentError } from '../errors.ts';
 import type { SessionEventName, SessionState, UserState } from '../events.ts';
 import type { SpeechHandle } from '../speech-handle.ts';
@@ -38,6 +39,10 @@ export interface SessionEnd {
   readonly error?: AgentError;
 }
 
+/**
+ * One call, prepared by `runtime.createSession` and begun by `start`. What it tells is an event (`on`); what it is asked
+ * to say comes back as a {@link SpeechHandle}. A session that is over cannot be started again: make a new one.
+ */
 export class AgentSession {
   readonly sessionId: string;
   readonly #hub: EventHub;
@@ -94,9 +99,13 @@ export class AgentSession {
     return Object.fromEntries(this.#scope?.metrics ?? []);
   }
 
-  /** Data shared with the tools. */
+  /**
+   * Data shared with the tools; stays readable after the end.
+   * @throws AgentError `ERR_CLOSED` before the start
+   */
   get userData(): Map<string, unknown> {
-    return this.#running().userData;
+    if (this.#scope === null) throw this.#over();
+    return this.#scope.userData;
   }
 
   /** The actor that runs the session chart, for inspection; a new one after a crash, undefined when the call is over. */
@@ -136,31 +145,40 @@ export class AgentSession {
    * Speaks `text` as it is, after what is being spoken. It gives way like any reply: voice that lasts cuts it, and so
    * does `sendText`, even right after this call; what was not heard of it is not in the history. A text that must be
    * heard takes `allowInterruptions: false`: it is spoken to its end, and what the user said or typed is answered then.
-   * @throws AgentError `ERR_TEXT`
+   * @throws AgentError `ERR_TEXT`, `ERR_CLOSED` before the start and after the end
    */
   say(text: string, { allowInterruptions = true }: Omit<ReplyOptions, 'instructions'> = {}): SpeechHandle {
     return this.#request('say', checkText(text), undefined, allowInterruptions);
   }
 
-  /** Lets the model speak without being asked by the user. */
+  /**
+   * Lets the model speak without being asked by the user.
+   * @throws AgentError `ERR_CLOSED` before the start and after the end
+   */
   generateReply({ instructions, allowInterruptions = true }: ReplyOptions = {}): SpeechHandle {
     return this.#request('reply', '', instructions, allowInterruptions);
   }
 
   /**
    * What the user typed: interrupts the agent and is answered.
-   * @throws AgentError `ERR_TEXT`
+   * @throws AgentError `ERR_TEXT`, `ERR_CLOSED` before the start and after the end
    */
   sendText(text: string): SpeechHandle {
     return this.#request('text', checkText(text), undefined, true);
   }
 
-  /** Stops the agent at once; what was heard stays in the history. */
+  /**
+   * Stops the agent at once; what was heard stays in the history. Does nothing while no reply is being made or spoken,
+   * before the start and after the end.
+   */
   interrupt(): void {
     this.#scope?.tell({ type: 'turn.interrupt' });
   }
 
-  /** Ends the user's turn now instead of waiting for silence. */
+  /**
+   * Ends the user's turn now instead of waiting for silence.
+   * @throws AgentError `ERR_CLOSED` before the start and after the end
+   */
   commitTurn(): void {
     const scope = this.#running();
     scope.ledger.speech.committed = true;
@@ -171,6 +189,7 @@ export class AgentSession {
   /**
    * Forgets what the user said and no turn has taken yet, in the middle of an utterance too; voice that goes on after it
    * is a new utterance. A reply in progress goes on.
+   * @throws AgentError `ERR_CLOSED` before the start and after the end
    */
   clearTurn(): void {
     const scope = this.#running();
@@ -182,7 +201,7 @@ export class AgentSession {
    * Hands the call to another agent. Its instructions, tools and model hold from the next reply on; a reply in progress is
    * ended by the agent that began it. Voice, ears and turn detector are the session's and stay.
    * @throws AgentError `ERR_OPTION` when it is no agent or brings other ones of these; `ERR_AGENT_STATE` unless it is
-   * configured, active or inactive; `ERR_CLOSED`
+   * configured, active or inactive; `ERR_CLOSED` before the start and after the end
    */
   updateAgent(agent: Agent): void {
     const scope = this.#running();
@@ -201,10 +220,16 @@ export class AgentSession {
     before.detach(this);
   }
 
-  /** Ends the call: what was said is kept, the reply in progress is cut. Resolves when everything is released. Idempotent. */
+  /**
+   * Ends the call: what was said is kept, the reply in progress is cut. Resolves when everything is released; a transport
+   * that takes longer than 2 s to let go is left to itself. Idempotent.
+   */
   async close(reason = 'closed by the host'): Promise<SessionEnd> {
     const scope = this.#scope;
-    if (this.#stopped !== null) return this.#stopped;
+    if (this.#stopped !== null) {
+      await released(scope);
+      return this.#stopped;
+    }
     if (scope === null) {
       // Nothing runs yet that could be closed; a start that is under way, however long it takes, finds the session over.
       this.stopped({ reason });
@@ -221,6 +246,7 @@ export class AgentSession {
     );
     const end = await this.#whenStopped;
     scope.clock.clearTimeout(limit);
+    await released(scope);
     return end;
   }
 
@@ -261,4 +287,11 @@ export class AgentSession {
       fix: isOver ? 'Start a new session' : 'Call `await session.start()` first',
     });
   }
+}
+
+/** Leaving a room takes well under a second; nobody waits for a transport that hangs. */
+const RELEASE_MS = 2_000;
+
+async function released(scope: SessionScope | null): Promise<void> {
+  if (scope !== null) await withinMs(scope.released, RELEASE_MS, scope.clock);
 }

@@ -62,6 +62,10 @@ const ALLOWED = {
   destroy: 'must not be destroyed',
 } as const;
 
+/**
+ * What answers in a call: instructions, tools, and providers where it brings its own. One agent serves any number of
+ * sessions, at the same time and one after the other; what is changed here holds for all of them.
+ */
 export class Agent {
   #snapshot = initialTransition(agentMachine)[0];
   #options: OptionsOf<typeof schema> = schema.read({});
@@ -121,7 +125,10 @@ export class Agent {
     return this.#tools.list().map(({ name, description, parameters }) => ({ name, description, parameters }));
   }
 
-  /** @throws AgentError `ERR_OPTION`, `ERR_TOOL_DEFINITION`, `ERR_AGENT_STATE` */
+  /**
+   * Once, for an agent that was made without options.
+   * @throws AgentError `ERR_OPTION`, `ERR_TOOL_DEFINITION`; `ERR_AGENT_STATE` unless it is created
+   */
   configure(options: AgentOptions): this {
     const parsed = parseOptions(schema, options, 'agent');
     const tools = parsed.tools instanceof ToolRegistry ? parsed.tools : new ToolRegistry();
@@ -134,7 +141,10 @@ export class Agent {
     return this;
   }
 
-  /** Opens a session on `runtime` and waits until it is usable. */
+  /**
+   * Opens a session on `runtime` and waits until it is usable.
+   * @throws AgentError as {@link AgentSession.start} does; `ERR_AGENT_STATE` unless it is configured, active or inactive
+   */
   async startSession(runtime: Runtime, options: Omit<SessionStartOptions, 'agent'>): Promise<AgentSession> {
     return runtime.startSession({ ...options, agent: this });
   }
@@ -145,7 +155,10 @@ export class Agent {
     await Promise.all(sessions.map((each) => each.close(reason)));
   }
 
-  /** A new session of an agent that was stopped; its configuration and tools were kept. */
+  /**
+   * A new session of an agent that was stopped; its configuration and tools were kept.
+   * @throws AgentError as {@link AgentSession.start} does; `ERR_AGENT_STATE` unless it is inactive
+   */
   async restart(runtime: Runtime, options: Omit<SessionStartOptions, 'agent'>): Promise<AgentSession> {
     if (this.state !== 'inactive') throw this.#refusal('restart');
     return runtime.startSession({ ...options, agent: this });
@@ -161,7 +174,10 @@ export class Agent {
     this.#tools = new ToolRegistry();
   }
 
-  /** Holds from the next model request of every session on. */
+  /**
+   * Holds from the next model request of every session on.
+   * @throws AgentError `ERR_OPTION` unless it is a text of at most 100 000 characters
+   */
   updateInstructions(instructions: string): void {
     this.#instructions = parseOptions(instructionsRule, instructions, 'instructions');
   }

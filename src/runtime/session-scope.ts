@@ -104,6 +104,8 @@ export class SessionScope extends WithParts {
   /** Who answers in the open turn, and in the last one when there is none: a reply is ended by the agent that began it. */
   turnAgent: Agent;
   connection: TransportConnection | null = null;
+  /** Resolves when the transport has let go of the session that is over. */
+  released: Promise<void> = Promise.resolve();
   /** Why the transport could not be opened the last time. */
   transportFailure: AgentError | null = null;
   /** The apology, synthesised beforehand; undefined until it is ready. */
@@ -302,12 +304,23 @@ export class SessionScope extends WithParts {
     return turnDeadlineMsOf(this.options);
   }
 
-  /** Puts a living connection's loudspeaker behind the output link. */
+  /** Puts a living connection's loudspeaker behind the output link, and lets go of the connection that broke. */
   useConnection(connection: TransportConnection): void {
+    const before = this.connection;
     this.connection = connection;
-    if (connection.sink === null) return;
-    const onError = (error: unknown) => this.problem('transport', error);
-    this.voice?.setDevice(playoutDevice(connection.sink, this.clock, onError));
+    if (connection.sink !== null) {
+      const onError = (error: unknown) => this.problem('transport', error);
+      this.voice?.setDevice(playoutDevice(connection.sink, this.clock, onError));
+    }
+    if (before !== connection) void this.#closeConnection(before);
+  }
+
+  async #closeConnection(connection: TransportConnection | null): Promise<void> {
+    try {
+      await connection?.close();
+    } catch (error) {
+      this.onProblem({ where: 'transport close', error });
+    }
   }
 
   /** The call is over: what the user said so far is kept, and that something of it is missing is told. */
@@ -318,7 +331,7 @@ export class SessionScope extends WithParts {
       this.problem('stt', new AgentError('ERR_PROVIDER', 'the call ended before the last transcript came'));
   }
 
-  /** Everything that could hold memory or call back; idempotent. */
+  /** Everything that could hold memory or call back; once. */
   dispose(): void {
     this.controller.abort();
     this.output.flush();
@@ -326,13 +339,7 @@ export class SessionScope extends WithParts {
     this.input.close();
     const { connection } = this;
     this.connection = null;
-    try {
-      Promise.resolve(connection?.close()).catch((error: unknown) =>
-        this.onProblem({ where: 'transport close', error }),
-      );
-    } catch (error) {
-      this.onProblem({ where: 'transport close', error });
-    }
+    this.released = this.#closeConnection(connection);
     for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
     this.handles.clear();
     this.asides.end('abandoned');

@@ -5,6 +5,7 @@ import { isTool, type Tool } from './tool.ts';
 /** Names beyond this are not listed to a model that asked for an unknown tool. */
 const MAX_LISTED = 50;
 
+/** Tools under their names, in the order in which they came; a name is taken once. */
 export class ToolRegistry {
   readonly #tools = new Map<string, Tool>();
 

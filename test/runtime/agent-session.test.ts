@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { Agent } from '../../src/index.ts';
-import { crash, LoopbackUser, startTestCall } from '../../src/testing/index.ts';
+import { sleep } from '../../src/clock.ts';
+import { Agent, type Transport, tool } from '../../src/index.ts';
+import { crash, LoopbackUser, prepareTestCall, startTestCall } from '../../src/testing/index.ts';
 
 test('a session that is closed while it starts is over at once, and its start finds that out', async () => {
   const call = await startTestCall();
@@ -34,5 +35,48 @@ test('a session that gives up in mid-sentence keeps the words it knows and tells
     { part: 'session', code: 'ERR_SESSION' },
     { part: 'stt', message: 'the call ended before the last transcript came' },
   ]);
+  await call.end();
+});
+
+test('what tools collected can be read when the call is over, and not before it began', async () => {
+  const note = tool({
+    name: 'note',
+    description: 'Notes.',
+    execute: (_, { userData }) => void userData.set('noted', 7),
+  });
+  const call = prepareTestCall({ agent: { tools: [note] }, answers: { Hello: { calls: [{ name: 'note' }] } } });
+  expect(() => call.session.userData).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+  const seen: unknown[] = [];
+  call.session.on('session_stopped', () => seen.push(call.session.userData.get('noted')));
+  await Promise.all([call.session.start(), call.clock.settle()]);
+  call.user.type('Hello');
+  await call.until(2_000);
+  call.user.hangUp();
+  await call.until(4_000);
+  await call.session.whenStopped;
+  expect([...seen, call.session.userData.get('noted')]).toEqual([7, 7]);
+  await call.end();
+});
+
+test.each([
+  ['is waited for', 500, 500],
+  ['that hangs is left to itself', 60_000, 2_000],
+])('a transport that takes its time to let go %s', async (_what, closesInMs, expectedMs) => {
+  const call = await startTestCall();
+  const transport: Transport = {
+    label: 'slow',
+    open: async () => ({ sink: null, isOpen: true, close: () => sleep(call.clock, closesInMs) }),
+  };
+  const session = call.runtime.createSession({ agent: new Agent({}), transport, options: { audio: false } });
+  await Promise.all([session.start(), call.clock.settle()]);
+  const fromMs = call.clock.now();
+  const closed = Promise.all([session.close('enough'), session.close('again')]).then((ends) => [
+    call.clock.now() - fromMs,
+    ...ends.map(({ reason }) => reason),
+  ]);
+  await call.clock.advance(100);
+  expect(session.state).toBe('closed');
+  await call.clock.advance(61_000);
+  expect(await closed).toEqual([expectedMs, 'enough', 'enough']);
   await call.end();
 });

@@ -158,7 +158,9 @@ try {
 } catch (error) {
   const code = error instanceof AgentError ? error.code : 'ERROR';
   stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);
-  process.exitCode = code === 'ERR_USAGE' ? 2 : 1;
+  // With 1 these two say what they found.
+  const isFinding = process.argv[2] === 'demo' || process.argv[2] === 'models';
+  process.exitCode = code === 'ERR_USAGE' && isFinding ? 2 : 1;
 }
 // A worker that has ended is over, whatever the module that it came from still holds open.
 if (process.argv[2] === 'start') process.exit();

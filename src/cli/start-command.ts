@@ -42,7 +42,7 @@ export const START_COMMAND: CommandSpec = {
   ],
   notes: [
     'Key and secret come from LIVEKIT_API_KEY and LIVEKIT_API_SECRET; LIVEKITEX_AGENT_HEALTH_TOKEN protects the health\nserver. The first signal drains: no new jobs, running ones go on to their end. The second ends them, with their\nshutdown callbacks; a third ends the process.',
-    'Exit code: 0 after a drain, 1 for a wrong configuration, 2 when the server cannot be reached, 3 when it refuses the\nkey. After its first registration a worker connects again for ever.',
+    'Exit code: 0 after a drain, 1 for a wrong configuration, code that cannot run or a worker that gave up, 2 when the\nserver cannot be reached, 3 when it refuses the key. After its first registration a worker connects again for ever.',
   ],
 };
 
@@ -61,7 +61,7 @@ export async function startCommand(argv: readonly string[], io: CommandIo): Prom
     const code = error instanceof AgentError ? error.code : 'ERROR';
     if (isFault(error)) io.tell?.({ type: 'fault' });
     io.stderr.write(`livekitex-agent: ${textOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${code}]\n`);
-    return exitCodeOf(code);
+    return isFault(error) ? EXIT_CONFIGURATION : exitCodeOf(code);
   }
 }
 

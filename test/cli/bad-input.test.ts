@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { startCommand } from '../../src/cli/start-command.ts';
-import { IDLE_WORKER, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
+import { IDLE_WORKER, MAIN, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
 
 const server = useEndpoint();
 const fixture = (name: string) => new URL(`fixtures/${name}.ts`, import.meta.url).pathname;
@@ -33,6 +34,7 @@ describe('is one line that says what to do, and an exit code', () => {
       1,
       /endpointing\.mindelayMs: .*not an option; there are minDelayMs/,
     ],
+    ['a slow prewarm', [fixture('slow-worker'), '--in-process'], {}, 1, /prewarmTimeoutMs: .*not end in time.*Raise/],
     ['a module that throws', [fixture('throwing-worker')], {}, 1, /FILE: .*no weights in the cache/],
     ['an address that is none', [IDLE_WORKER], { LIVEKIT_URL: 'lk.test:7880' }, 1, /url: .*ws, wss, http or https/],
     [
@@ -58,6 +60,14 @@ describe('is one line that says what to do, and an exit code', () => {
     expect(out).not.toContain(SECRET);
     expect(server.endpoint.upgrades).toEqual([]);
   });
+});
+
+test.each([
+  ['a command', ['strat'], 1, /strat: unknown command\. Did you mean `start`/],
+  ['an option of a command that has 1 for what it found', ['models', 'verify', '--fast'], 2, /--fast/],
+] as const)('%s that is unknown is told, with the nearest one and an exit code', (_, argv, expected, line) => {
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
+  expect([status, stderr.trim().split('\n')]).toEqual([expected, [expect.stringMatching(line)]]);
 });
 
 describe('of a server is told after one attempt, because another would change nothing', () => {

@@ -6,6 +6,7 @@ import type { VideoRequest } from '../transport.ts';
 import { type ImageEncoder, openImageEncoder } from './image-encoder.ts';
 import type { RoomConnection } from './room-connection.ts';
 import type { Rtc, RtcPublication, RtcTrack } from './rtc.ts';
+import { subscribe, unsubscribe } from './subscriptions.ts';
 import { readVideo } from './video-track.ts';
 
 export interface CameraOptions {
@@ -23,16 +24,16 @@ interface Watched {
   readonly stop: () => void;
 }
 
-/** Returns what looks at the room anew; the events of the room do so by themselves, linking to a user on the way in does not. */
 export function watchVideo({
   rtc,
   connection,
   video,
   openEncoder = () => openImageEncoder(connection.clock),
-}: CameraOptions): () => void {
+}: CameraOptions): void {
   const { room } = connection;
   const rate = new ImageRate(video, connection.clock);
   const watched = new Map<ImageSource, Watched>();
+  const asked = new Map<ImageSource, RtcPublication>();
   const { SOURCE_CAMERA, SOURCE_SCREENSHARE } = rtc.TrackSource;
   const kinds: Readonly<Record<ImageSource, number>> = { camera: SOURCE_CAMERA, screen: SOURCE_SCREENSHARE };
   let encoder: ImageEncoder | null = null;
@@ -73,15 +74,27 @@ export function watchVideo({
     watched.set(source, { publication, track, stop });
   };
 
+  /** What is not looked at any more would be decoded for nobody. */
+  const letGo = (source: ImageSource) => {
+    const publication = asked.get(source);
+    asked.delete(source);
+    const isThere = [...room.remoteParticipants.values()].some(({ trackPublications }) =>
+      [...trackPublications.values()].some((each) => each === publication),
+    );
+    if (publication !== undefined && isThere) unsubscribe(publication, asked);
+  };
+
   const look = () => {
     if (isOver) return;
     for (const source of video.sources) {
       const publication = shown(source);
       const track = publication?.track;
+      if (asked.get(source) !== publication) letGo(source);
       if (watched.get(source)?.track !== track) unwatch(source);
       if (publication === undefined) continue;
-      if (track === undefined) publication.setSubscribed?.(true);
-      else if (!watched.has(source)) watch(source, publication, track);
+      asked.set(source, publication);
+      subscribe(publication, asked);
+      if (track !== undefined && !watched.has(source)) watch(source, publication, track);
     }
   };
 
@@ -109,6 +122,9 @@ export function watchVideo({
     room.on(event, look);
   room.on('trackMuted', mute);
   room.on('disconnected', end);
-  connection.beforeLeaving(end);
-  return look;
+  connection.beforeLeaving(async () => {
+    for (const source of video.sources) letGo(source);
+    await end();
+  });
+  connection.onUser(look);
 }

@@ -164,10 +164,10 @@ export class LivekitTransport implements Transport {
       switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),
     });
-    const look = options.video && watchVideo({ rtc, connection, video: options.video });
+    if (options.video !== undefined) watchVideo({ rtc, connection, video: options.video });
     this.#tell(this.#joining, connection);
     // Nothing in the library can be aborted: a join that is given up is waited for and left.
-    const joining = this.#join(room, url, token, connection, look);
+    const joining = this.#join(room, url, token, connection);
     const isIn = await raced(joining, this.#options.joinTimeoutMs, clock, signal).catch((error: unknown) => {
       this.#discard(joining, connection);
       throw joinError(error);
@@ -210,10 +210,9 @@ export class LivekitTransport implements Transport {
     return { url, token: this.#connection?.room.token ?? token ?? '' };
   }
 
-  async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection, look = () => {}): Promise<true> {
+  async #join(room: RtcRoom, url: string, token: string, connection: RoomConnection): Promise<true> {
     await room.connect(url, token, joinOptions(this.#options.joinTimeoutMs));
     await connection.begin();
-    look();
     return true;
   }
 

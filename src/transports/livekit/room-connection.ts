@@ -57,6 +57,7 @@ export class RoomConnection implements TransportConnection {
   /** Null when it does not listen. */
   readonly #ear: RoomEar | null;
   readonly #permissions: RoomPermissions;
+  readonly #userListeners = new Set<() => void>();
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
   #isReconnecting = false;
@@ -187,6 +188,11 @@ export class RoomConnection implements TransportConnection {
     this.#onProblem(where, error);
   }
 
+  /** Told when the agent talks to somebody else, or to nobody any more. */
+  onUser(listener: () => void): void {
+    this.#userListeners.add(listener);
+  }
+
   /** Told of rights that were taken away by the server and are back. */
   onRightGivenBack(listener: (right: RoomRight) => void): void {
     this.#regainListeners.add(listener);
@@ -314,6 +320,7 @@ export class RoomConnection implements TransportConnection {
     this.#user = user;
     this.#hold();
     this.room.linkTo?.(user?.identity ?? this.#cutOff ?? this.#identity ?? null);
+    for (const listener of this.#userListeners) listener();
   }
 
   #isUser(participant: RtcParticipant): boolean {

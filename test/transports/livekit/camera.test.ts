@@ -49,7 +49,7 @@ async function start({
     open: { clock, onFrame: () => {}, onEvent: () => {} },
     onProblem: (where, error) => problems.push(`${where}: ${(error as { code?: string }).code}`),
   });
-  const look = watchVideo({
+  watchVideo({
     rtc: world.rtc,
     connection,
     video: {
@@ -101,7 +101,6 @@ async function start({
   if (openIn) {
     await world.room.connect('ws://127.0.0.1:1', 'jwt', {} as never); // the fake looks at none of the options
     await connection.begin();
-    look();
     world.room.enter(user);
   }
   const values = () => images.map(({ data }) => data[0]);
@@ -109,7 +108,6 @@ async function start({
     clock,
     world,
     connection,
-    look,
     user,
     images,
     values,
@@ -126,14 +124,13 @@ async function start({
 
 describe('what is subscribed', () => {
   test('is the camera of the user, also of one who came first; not the screen, and nobody else’s', async () => {
-    const { world, connection, look, user } = await start({ openIn: false });
+    const { world, connection, user } = await start({ openIn: false });
     const [camera, screen] = [user.publish('TR_cam', CAMERA), user.publish('TR_screen', SCREEN)];
     const ben = new FakeParticipant('ben');
     const other = ben.publish('TR_ben', CAMERA);
     world.room.remoteParticipants.set('anna', user).set('ben', ben);
     await world.room.connect('ws://127.0.0.1:1', 'jwt', {} as never); // the fake looks at none of the options
     await connection.begin();
-    look();
     world.room.emit('trackPublished', other, ben);
     expect([camera.subscribed, screen.subscribed, other.subscribed]).toEqual([true, false, false]);
   });
@@ -145,6 +142,45 @@ describe('what is subscribed', () => {
     expect(user.trackPublications.get('TR_screen')?.subscribed).toBe(true);
     expect(world.videos).toHaveLength(1);
     expect(images.map(({ source }) => source)).toEqual(['screen']);
+  });
+
+  test('follows the link at once, and leaves who is not talked to any more', async () => {
+    const { world, connection, user, clock, show, push, values, gone } = await start();
+    const { publication } = show('TR_cam');
+    await push(frameOf(1));
+    const ben = new FakeParticipant('ben');
+    const other = ben.publish('TR_ben', CAMERA);
+    other.track = fakeTrack('TR_ben');
+    world.room.enter(ben);
+    connection.linkTo('ben');
+    await push(frameOf(2));
+    await clock.advance(1_000);
+    await push(frameOf(3));
+    expect(gone).toEqual(['camera']);
+    expect(world.videos.map(({ track }) => track.sid)).toEqual(['TR_cam', 'TR_ben']);
+    expect(values()).toEqual([1, 3]);
+    expect(publication.ends).toBe(1);
+    connection.linkTo(user.identity);
+    await clock.settle({ turns: 1 });
+    expect([publication.subscribed, other.ends]).toEqual([true, 1]);
+  });
+
+  test('is left with the end of the session, since the room may go on', async () => {
+    const { connection, show, push } = await start();
+    const { publication } = show('TR_cam');
+    await push(frameOf(1));
+    await connection.close();
+    expect(publication.ends).toBe(1);
+  });
+
+  test('is left alone when it is gone, or its user', async () => {
+    const { world, user, show, hide, clock } = await start();
+    const hidden = show('TR_cam').publication;
+    hide('TR_cam');
+    const { publication } = show('TR_back');
+    world.room.leave(user, WHY.CLIENT_INITIATED);
+    await clock.settle({ turns: 1 });
+    expect([hidden.ends, publication.ends]).toEqual([0, 0]);
   });
 
   test('is asked for again after a reconnect', async () => {

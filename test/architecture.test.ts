@@ -65,7 +65,6 @@ const fine: readonly [path: string, code: string][] = [
     'src/supervisor/a.ts',
     '// biome-ignore lint/suspicious/noExplicitAny: any input fits\nexport type Spec = Of<string, any>;',
   ],
-  ['src/options.ts', "import type { z } from 'zod';"],
   ['src/audio/a.ts', 'clock.setTimeout(() => {}, 5);'],
   ['src/audio/a.ts', 'export interface Timers {\n  setTimeout(fn: () => void, delayMs: number): unknown;\n}'],
   ['src/audio/a.ts', '// setTimeout( would be wrong here\n/** export * and Date.now() too */'],

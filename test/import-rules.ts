@@ -38,8 +38,8 @@ const ADAPTER = /^src\/(providers|transports)\/[a-z-]+\//;
 /** The first layer that matches a path owns it; a file of no layer is a mistake. */
 const LAYERS: readonly Layer[] = [
   { name: 'ids', files: /^src\/ids\.ts$/, may: [WORDS] },
-  { name: 'words', files: WORDS, may: [WORDS], mayTypes: [/^zod$/] },
-  { name: 'public index', files: /^src\/index\.ts$/, may: [/^src\/(?!cli|testing|worker|telemetry|inspect)/] },
+  { name: 'words', files: WORDS, may: [WORDS] },
+  { name: 'public index', files: /^src\/index\.ts$/, may: [/^src\/(?!cli|testing|worker)/] },
   { name: 'machines', files: folder('machines'), may: [WORDS, XSTATE, folder('machines')] },
   { name: 'supervisor', files: folder('supervisor'), may: [WORDS, XSTATE, folder('supervisor')] },
   { name: 'audio', files: folder('audio'), may: [WORDS, folder('audio')] },
@@ -60,7 +60,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'runtime',
     files: folder('runtime'),
-    may: [WORDS, XSTATE, /^zod$/, NODE, ...CORE, CONTRACTS, LOOPBACK, folder('runtime')],
+    may: [WORDS, XSTATE, NODE, ...CORE, CONTRACTS, LOOPBACK, folder('runtime')],
     // Heavy parts are loaded when a call needs them, so that the import of the library stays light.
     mayLazily: [ADAPTER],
   },
@@ -78,18 +78,6 @@ const LAYERS: readonly Layer[] = [
       folder('transports/livekit'),
       folder('worker'),
     ],
-  },
-  {
-    name: 'telemetry',
-    files: folder('telemetry'),
-    may: [WORDS, PACKAGE, NODE, folder('telemetry')],
-    mayTypes: [XSTATE, folder('runtime')],
-  },
-  {
-    name: 'inspect',
-    files: folder('inspect'),
-    may: [WORDS, PACKAGE, NODE, folder('inspect')],
-    mayTypes: [XSTATE, folder('runtime')],
   },
   {
     name: 'testing',
@@ -120,7 +108,6 @@ const TIME = [
   /^src\/testing\/virtual-clock\.ts$/,
   // Engines run in threads and processes of their own, outside of any session.
   /^src\/providers\/local\/worker\//,
-  /\.engine\.ts$/,
 ];
 /** Files that own randomness; everything else takes Ids. */
 const RANDOM = [
@@ -129,7 +116,7 @@ const RANDOM = [
   /^src\/supervisor\/(start-root|system-services)\.ts$/,
 ];
 /** Files that live below XState's public surface. */
-const INTERNALS = [/^src\/supervisor\//, /^src\/testing\//, /^src\/inspect\//];
+const INTERNALS = [/^src\/supervisor\//, /^src\/testing\//];
 
 interface Ban {
   readonly what: string;

@@ -213,10 +213,6 @@ export class InputLink {
     this.#isFinished = true;
   }
 
-  get hasWork(): boolean {
-    return this.#utterances.length > 0;
-  }
-
   /** Samples kept for utterances without a final, plus the pre-roll. */
   get heldSamples(): number {
     return this.#tape.heldSamples;

@@ -21,7 +21,7 @@ export function nextDelayMs(record: ChildRecord, { random }: SystemServices): nu
 }
 
 function delayMs(
-  { initialMs, maxMs = 30_000, factor = 2, jitter = 0.2 }: Backoff,
+  { initialMs, maxMs = DEFAULT_MAX_MS, factor = 2, jitter = 0.2 }: Backoff,
   retry: number,
   random: number,
 ): number {

@@ -1,9 +1,10 @@
 // Checking specs, once, with one named error per field.
 import { AgentError } from '../errors.ts';
+import { DEFAULT_MAX_MS } from './backoff.ts';
 import type { AutoShutdown, Backoff, ChildSpec, FullChildSpec, Shutdown } from './child-spec.ts';
 
 /** The names OTP gives to spec and flag errors; the first word of the error's message. */
-export type SpecErrorName =
+type SpecErrorName =
   | 'invalid_child_spec'
   | 'missing_id'
   | 'missing_start'
@@ -29,13 +30,6 @@ export type SpecErrorName =
 export function specError(name: SpecErrorName, field: string, rule: string, got?: unknown): AgentError {
   const shown = got === undefined ? '' : `, got ${show(got)}`;
   return new AgentError('ERR_CHILD_SPEC', `${name}${shown}`, { field, rule });
-}
-
-/** The OTP name inside an error made by {@link specError}; undefined for other errors. */
-export function specErrorName(error: unknown): SpecErrorName | undefined {
-  if (!(error instanceof AgentError) || error.code !== 'ERR_CHILD_SPEC') return undefined;
-  const name = /(?:^|: )([a-z_]+)(?:,| \(|$)/.exec(error.message)?.[1];
-  return name as SpecErrorName | undefined; // specError is the only writer of messages with this code
 }
 
 /**
@@ -134,7 +128,7 @@ function isShutdown(value: unknown): value is Shutdown {
 
 function isBackoff(value: Backoff): boolean {
   if (typeof value !== 'object' || value === null || !isPositive(value.initialMs)) return false;
-  const { maxMs = 30_000, factor = 2, jitter = 0.2, resetMs = maxMs } = value;
+  const { maxMs = DEFAULT_MAX_MS, factor = 2, jitter = 0.2, resetMs = maxMs } = value;
   return isPositive(maxMs) && isPositive(resetMs) && isPositive(factor) && factor >= 1 && jitter >= 0 && jitter <= 1;
 }
 

@@ -73,7 +73,7 @@ function reasonOfOutput(output: unknown): ExitReason {
 }
 
 /** Only well-formed reasons count, so a business output that happens to have a key `exit` stays a normal end. */
-export function isExitReason(value: unknown): value is ExitReason {
+function isExitReason(value: unknown): value is ExitReason {
   if (value === 'normal' || value === 'shutdown' || value === 'killed') return true;
   return typeof value === 'object' && value !== null && ('shutdown' in value || 'error' in value);
 }

@@ -22,7 +22,7 @@ export {
   updateSpecs,
   whichChildren,
 } from './api.ts';
-export { checkChildSpec, type SpecErrorName, specErrorName } from './check-spec.ts';
+export { checkChildSpec } from './check-spec.ts';
 export type {
   AutoShutdown,
   Backoff,

@@ -66,7 +66,7 @@ function* awaitEnd(
 }
 
 /** Notes the end of a child that was stopped, and reports it when it did not end as told. */
-export function finishStop(engine: Engine, record: ChildRecord, ref: AnyActorRef): void {
+function finishStop(engine: Engine, record: ChildRecord, ref: AnyActorRef): void {
   const reason = exitReasonOf(ref) ?? 'killed';
   engine.children.detach(record);
   record.lastExit = reason;

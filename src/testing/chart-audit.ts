@@ -49,7 +49,7 @@ export interface ChartAuditOptions {
 }
 
 /** The closed list of event domains; `supervisor` is that of the one event that asks an actor to end. */
-export const EVENT_DOMAINS: readonly string[] = (
+const EVENT_DOMAINS: readonly string[] = (
   'session turn user speech transcript text reply tool playout pipeline ' +
   'transport provider agent worker job host child supervisor'
 ).split(' ');

@@ -2,10 +2,9 @@
 export { MAX_ARGUMENTS_CHARS, readArguments } from './arguments.ts';
 export { executeOnce, type PreparedCall, prepareCall } from './execute-once.ts';
 export { fallbackText } from './fallback.ts';
-export type { FromJsonSchema } from './json-schema-types.ts';
-export type { ArgumentIssue, Checked, ToolArguments, ToolParameters } from './parameters.ts';
+export type { ToolArguments, ToolParameters } from './parameters.ts';
 export { globalTools, ToolRegistry } from './registry.ts';
-export { EMPTY_RESULT_TEXT, MAX_RESULT_BYTES, resultText } from './result.ts';
+export { MAX_RESULT_BYTES, resultText } from './result.ts';
 export {
   RunContext,
   type RunContextInit,
@@ -23,4 +22,4 @@ export {
   type ToolDefinition,
   tool,
 } from './tool.ts';
-export { ToolError, type ToolErrorOptions } from './tool-error.ts';
+export { ToolError } from './tool-error.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { JobParticipants } from './job-participants.ts';
 
 /** Long enough for a telephone in a tunnel; shorter than anybody listens to a room without a word. */
-export const RETURN_WITHIN_MS = 30_000;
+const RETURN_WITHIN_MS = 30_000;
 
 /** Calls `onAbsent` once when `identity` is not in the room for so long. Returns a function that stops it. */
 export function watchAbsence(

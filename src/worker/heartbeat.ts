@@ -12,8 +12,8 @@ export interface HeartbeatOptions {
 /** As both official SDKs do. */
 export const STATUS_EVERY_MS = 2_500;
 /** The server pings every 10 s and expects nothing; nobody else would notice a half-open socket. */
-export const PING_EVERY_MS = 10_000;
-export const PONG_TIMEOUT_MS = 10_000;
+const PING_EVERY_MS = 10_000;
+const PONG_TIMEOUT_MS = 10_000;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;

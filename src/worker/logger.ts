@@ -24,7 +24,7 @@ export const silentLogger: Logger = {
 };
 
 /** Keys that are blanked wherever they appear in the first two levels of a line, as a net below the rule above. */
-export const SECRET_KEYS: readonly string[] = ['token', 'apiSecret', 'apiKey', 'authorization', 'secret', 'password'];
+const SECRET_KEYS: readonly string[] = ['token', 'apiSecret', 'apiKey', 'authorization', 'secret', 'password'];
 
 export interface PinoLoggerOptions {
   /** Default `info`. */

@@ -106,7 +106,7 @@ describe('an utterance', () => {
     edge({ type: 'discarded' });
     expect(told).toEqual(['started 200', 'discarded']);
     expect(stt.calls).toEqual(['begin 1', 'discard 1']);
-    expect(link.hasWork).toBe(false);
+    expect(link.heldSamples).toBe(0);
   });
 
   test('is told as sustained once it is', async () => {

@@ -19,7 +19,7 @@ const SCALES = new Map([
 ]);
 
 /** The first number in `text`: "in twenty five minutes" is 25, "1,500" is 1500, "a hundred and ten" is 110. */
-export function findNumber(text: string): number | undefined {
+function findNumber(text: string): number | undefined {
   const digits = /-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?/.exec(text);
   if (digits !== null) return Number(digits[0].replaceAll(',', ''));
   let total = 0;
@@ -38,7 +38,7 @@ export function findNumber(text: string): number | undefined {
 }
 
 /** The first day `text` speaks of, as `YYYY-MM-DD` in local time, counted from `nowMs`. */
-export async function findDate(text: string, nowMs: number): Promise<string | undefined> {
+async function findDate(text: string, nowMs: number): Promise<string | undefined> {
   const { parse } = await import('chrono-node/en'); // 8 MB on disk that most sessions never need
   const found = parse(text, new Date(nowMs), { forwardDate: true });
   const start = found.find((result) => !/\b(?:second|minute|hour)s?\b/.test(result.text))?.start; // "in 5 minutes" is no day

@@ -61,7 +61,7 @@ export function sileroVad(options: SileroVadOptions = {}): SileroVad {
 }
 
 /** Cuts frames into windows, and scores into edges. */
-export function openSileroStream(options: VadOpenOptions, settings: Required<VadOptions>, hub: SileroHub): VadStream {
+function openSileroStream(options: VadOpenOptions, settings: Required<VadOptions>, hub: SileroHub): VadStream {
   let closed = options.signal.aborted;
   let window = new Int16Array(SILERO_WINDOW);
   let filled = 0;

@@ -2,7 +2,6 @@
 export { AgentControl, agentControlOf, attachAgentControl, type ControlCounters } from './agent-control.ts';
 export type { AgentControlOptions, ControlHandler } from './control-options.ts';
 export { CONTROL_VERBS, type ControlFields, type ControlVerb, SAFE_VERBS } from './control-protocol.ts';
-export type { ControlledSession } from './control-verbs.ts';
 export {
   type LivekitToken,
   LivekitTransport,
@@ -10,8 +9,7 @@ export {
   livekitTransport,
 } from './livekit-transport.ts';
 export { RoomConnection } from './room-connection.ts';
-export { attachRoomIo, type ObservedSession } from './room-io.ts';
+export { attachRoomIo } from './room-io.ts';
 export type { RoomSwitches } from './room-switches.ts';
 export { disposeLivekit, type Rtc } from './rtc.ts';
 export { attachSessionChannel, type SessionChannelOptions } from './session-channel.ts';
-export type { ShownAgentState } from './shown-state.ts';

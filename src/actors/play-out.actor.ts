@@ -14,7 +14,7 @@ export function playOut({ clock, attach }: PlayOutDeps, io: StreamIo<PipelineEve
   const schedule = () => {
     clock.clearTimeout(timer);
     const delayMs = port.nextTickMs();
-    if (delayMs === null || io.signal.aborted) return;
+    if (delayMs === null || io.isOver) return;
     timer = clock.setTimeout(
       io.guard(() => {
         port.tick();

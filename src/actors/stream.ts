@@ -8,8 +8,10 @@ import { AgentError } from '../errors.ts';
 const STREAM_OVER = new AgentError('ERR_CLOSED', 'the stream is over');
 
 export interface StreamIo<Event extends EventObject> {
-  /** Aborted when the actor is stopped. */
+  /** Aborted when the actor is stopped. Made when it is asked for: half of the streams have no use for one. */
   readonly signal: AbortSignal;
+  /** The actor was stopped. */
+  readonly isOver: boolean;
   /** To the chart that invoked the stream; silent after the stop. */
   report(event: Event): void;
   /** The stream is broken; the first call wins. */
@@ -31,14 +33,14 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
   open: (input: Input, io: StreamIo<Event>) => () => void,
 ): CallbackActorLogic<Event, Input> {
   return fromCallback<Event, Input>(({ input, sendBack }) => {
-    const controller = new AbortController();
-    const { signal } = controller;
+    let isOver = false;
+    let controller: AbortController | undefined;
     const report = (event: Event) => {
-      if (!signal.aborted) sendBack(event);
+      if (!isOver) sendBack(event);
     };
     let hasFailed = false;
     const fail = (error: unknown) => {
-      if (hasFailed || signal.aborted) return;
+      if (hasFailed || isOver) return;
       hasFailed = true;
       onError(input, error);
       report(failure);
@@ -46,7 +48,7 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
     const guard =
       <A extends readonly unknown[]>(fn: (...args: A) => void) =>
       (...args: A) => {
-        if (signal.aborted) return;
+        if (isOver) return;
         try {
           fn(...args);
         } catch (error) {
@@ -54,14 +56,29 @@ export function streamLogic<Event extends EventObject, Input extends NonReducibl
         }
       };
     const guardClock = (clock: Clock) => guardedClock(clock, guard);
+    const io: StreamIo<Event> = {
+      get signal() {
+        controller ??= new AbortController();
+        if (isOver) controller.abort(STREAM_OVER);
+        return controller.signal;
+      },
+      get isOver() {
+        return isOver;
+      },
+      report,
+      fail,
+      guard,
+      guardClock,
+    };
     let close: (() => void) | undefined;
     try {
-      close = open(input, { signal, report, fail, guard, guardClock });
+      close = open(input, io);
     } catch (error) {
       fail(error);
     }
     return () => {
-      controller.abort(STREAM_OVER);
+      isOver = true;
+      controller?.abort(STREAM_OVER);
       try {
         close?.();
       } catch (error) {

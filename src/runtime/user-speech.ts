@@ -28,6 +28,15 @@ export interface UserSpeechOptions {
   readonly nextOrder: () => number;
 }
 
+const NOTHING_SAID = {
+  userSpeaking: false,
+  sustained: false,
+  endedSustained: false,
+  finalsOutstanding: 0,
+  openWords: 0,
+  partialWords: 0,
+};
+
 export class UserSpeech {
   readonly #options: UserSpeechOptions;
   #words: OpenWords[] = [];
@@ -180,6 +189,14 @@ export class UserSpeech {
     | 'partialWords'
     | 'committed'
   > {
+    // Read before each event of the session, mostly while the user is quiet.
+    if (this.#utterances.length === 0 && this.#words.length === 0)
+      return {
+        ...NOTHING_SAID,
+        lastVoiceAtMs: this.#lastVoiceAtMs,
+        speechEndedAtMs: this.#endedAtMs,
+        committed: this.committed,
+      };
     const open = this.#open;
     const ended = this.#ended;
     return {
@@ -189,7 +206,7 @@ export class UserSpeech {
       lastVoiceAtMs: this.#lastVoiceAtMs,
       speechEndedAtMs: this.#endedAtMs,
       finalsOutstanding: ended.length,
-      openWords: this.#readyWords.reduce((sum, { text }) => sum + countWords(text), 0),
+      openWords: this.#readyWordsBefore(ended).reduce((sum, { text }) => sum + countWords(text), 0),
       partialWords: this.#utterances.reduce((sum, { partial }) => sum + countWords(partial), 0),
       committed: this.committed,
     };
@@ -205,7 +222,11 @@ export class UserSpeech {
 
   /** Words that no earlier utterance without its final can still come before. */
   get #readyWords(): readonly OpenWords[] {
-    const late = this.#ended[0]?.id ?? Number.POSITIVE_INFINITY;
+    return this.#readyWordsBefore(this.#ended);
+  }
+
+  #readyWordsBefore([first]: readonly Utterance[]): readonly OpenWords[] {
+    const late = first?.id ?? Number.POSITIVE_INFINITY;
     return this.#words.filter(({ utterance }) => utterance <= late);
   }
 

@@ -2,8 +2,7 @@
 import type { ActorScope, AnyActorRef, Snapshot } from 'xstate';
 import { reportProblem } from '../observer.ts';
 import { nextDelayMs } from './backoff.ts';
-import { checkChildSpecs } from './check-spec.ts';
-import type { ChildSpec } from './child-spec.ts';
+import type { FullChildSpec } from './child-spec.ts';
 import { type ChildRecord, ChildTable } from './child-table.ts';
 import { Exit, type ExitReason } from './exit-reason.ts';
 import type { Flags } from './flags.ts';
@@ -30,7 +29,8 @@ export type SupervisorScope = ActorScope<
 export interface EngineOptions {
   readonly flags: Flags;
   readonly input: unknown;
-  readonly children: readonly ChildSpec[] | 'ignore';
+  /** Checked; a list that was written down once is shared by all supervisors of its kind. */
+  readonly children: readonly FullChildSpec[] | 'ignore';
   readonly registry: Registry | undefined;
   readonly onReport: ReportHandler | undefined;
 }
@@ -63,7 +63,8 @@ export class Engine implements ChildOwner {
   exitRequested: ExitEvent | undefined;
   readonly onReport: ReportHandler | undefined;
   readonly #registry: Registry | undefined;
-  readonly #requests = new Set<Request>();
+  /** Made with the first call: most supervisors get none. */
+  #requests: Set<Request> | undefined;
   readonly #timers: OwnedTimers;
   readonly #mailbox: SelectiveMailbox;
 
@@ -82,7 +83,7 @@ export class Engine implements ChildOwner {
     this.onReport = onReport ?? above?.onReport;
     this.isIgnored = children === 'ignore';
     if (children === 'ignore') this.end = { kind: 'done', reason: 'normal' };
-    else for (const spec of checkChildSpecs(children, flags.autoShutdown)) this.children.add(spec);
+    else for (const spec of children) this.children.add(spec);
     engines.set(scope.self, this);
     this.services.owners.set(scope.self, this);
     guardActor(scope.self);
@@ -116,12 +117,13 @@ export class Engine implements ChildOwner {
       request.answer({ ok: false, reason: 'noproc' });
       return;
     }
+    this.#requests ??= new Set();
     this.#requests.add(request);
     this.scope.self.send({ type: 'supervisor.request', request });
   }
 
   answer(request: Request, reply: unknown): void {
-    if (this.#requests.delete(request)) request.answer(reply);
+    if (this.#requests?.delete(request)) request.answer(reply);
   }
 
   childEnded(ref: AnyActorRef): void {
@@ -239,7 +241,7 @@ export class Engine implements ChildOwner {
   #close(): void {
     this.phase = 'ended';
     this.#timers.disarmAll();
-    for (const request of [...this.#requests]) this.answer(request, { ok: false, reason: 'noproc' });
+    for (const request of [...(this.#requests ?? [])]) this.answer(request, { ok: false, reason: 'noproc' });
   }
 }
 

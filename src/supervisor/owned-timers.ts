@@ -3,7 +3,8 @@ import type { SystemServices } from './system-services.ts';
 
 export class OwnedTimers {
   readonly #clock: SystemServices['clock'];
-  readonly #timers = new Map<object, unknown>();
+  /** Made with the first timer: few supervisors arm one. */
+  #timers: Map<object, unknown> | undefined;
 
   constructor(clock: SystemServices['clock']) {
     this.#clock = clock;
@@ -11,20 +12,22 @@ export class OwnedTimers {
 
   /** Calls `fire` after `delayMs` unless the token is disarmed first. */
   arm(token: object, delayMs: number, fire: () => void): void {
+    this.#timers ??= new Map();
+    const timers = this.#timers;
     const elapsed = () => {
-      this.#timers.delete(token);
+      timers.delete(token);
       fire();
     };
-    this.#timers.set(token, this.#clock.setTimeout(elapsed, delayMs));
+    timers.set(token, this.#clock.setTimeout(elapsed, delayMs));
   }
 
   disarm(token: object): void {
-    const timer = this.#timers.get(token);
+    const timer = this.#timers?.get(token);
     if (timer !== undefined) this.#clock.clearTimeout(timer);
-    this.#timers.delete(token);
+    this.#timers?.delete(token);
   }
 
   disarmAll(): void {
-    for (const token of [...this.#timers.keys()]) this.disarm(token);
+    for (const token of [...(this.#timers?.keys() ?? [])]) this.disarm(token);
   }
 }

@@ -37,7 +37,8 @@ export class Registry {
   readonly keys: RegistryKeys;
   readonly #onChange: ((change: RegistryChange) => void) | undefined;
   readonly #entries = new Map<string, RegistryEntry[]>();
-  readonly #namesOf = new Map<AnyActorRef, Set<string>>();
+  /** Nearly every actor has one name; a set is made for the second one. */
+  readonly #namesOf = new Map<AnyActorRef, string | Set<string>>();
 
   /** @throws AgentError `ERR_OPTION` when `keys` is neither `unique` nor `duplicate` */
   constructor(options: RegistryOptions = {}) {
@@ -72,17 +73,20 @@ export class Registry {
     const owner = others[0];
     if (this.keys === 'unique' && owner !== undefined)
       return { ok: false, reason: 'already_registered', ref: owner.ref };
-    this.#entries.set(name, [...others, { ref, value }]);
+    // A literal is as long as its contents; a list that was spread keeps room for more.
+    this.#entries.set(name, others.length === 0 ? [{ ref, value }] : [...others, { ref, value }]);
     const names = this.#namesOf.get(ref);
-    if (names === undefined) this.#namesOf.set(ref, new Set([name]));
-    else names.add(name);
+    if (names === undefined) this.#namesOf.set(ref, name);
+    else if (typeof names !== 'string') names.add(name);
+    else if (names !== name) this.#namesOf.set(ref, new Set([names, name]));
     this.#onChange?.({ kind: 'registered', name, ref });
     return { ok: true };
   }
 
   /** The living owner of a name; of a duplicate name the one that registered first. */
   whereis(name: string): AnyActorRef | undefined {
-    return this.lookup(name)[0]?.ref;
+    for (const { ref } of this.#entries.get(name) ?? []) if (!isEnded(ref)) return ref;
+    return undefined;
   }
 
   /** All living owners of a name with their values, in order of registration. */
@@ -92,7 +96,8 @@ export class Registry {
 
   /** The names of an actor. */
   namesOf(ref: AnyActorRef): readonly string[] {
-    return [...(this.#namesOf.get(ref) ?? [])];
+    const names = this.#namesOf.get(ref) ?? [];
+    return typeof names === 'string' ? [names] : [...names];
   }
 
   /** Calls `fn` for every owner of a name, in the caller; a throw ends the loop and reaches the caller. */
@@ -103,11 +108,12 @@ export class Registry {
   unregister(name: string, ref: AnyActorRef): void {
     const left = this.#entries.get(name)?.filter((entry) => entry.ref !== ref);
     const names = this.#namesOf.get(ref);
-    if (left === undefined || names?.has(name) !== true) return;
+    const isOwner = typeof names === 'string' ? names === name : names?.has(name) === true;
+    if (left === undefined || !isOwner) return;
     if (left.length === 0) this.#entries.delete(name);
     else this.#entries.set(name, left);
-    names.delete(name);
-    if (names.size === 0) this.#namesOf.delete(ref);
+    if (typeof names === 'object' && names.size > 1) names.delete(name);
+    else this.#namesOf.delete(ref);
     this.#onChange?.({ kind: 'unregistered', name, ref });
   }
 

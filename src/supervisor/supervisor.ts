@@ -1,7 +1,7 @@
 // Supervisors as actor logic: a root, a child of a machine, or a child of another supervisor.
 import type { ActorLogic, Snapshot } from 'xstate';
 import { checkChildSpecs } from './check-spec.ts';
-import type { AutoShutdown, ChildSpec, Strategy } from './child-spec.ts';
+import type { AutoShutdown, ChildSpec, FullChildSpec, Strategy } from './child-spec.ts';
 import { type End, Engine, engineOf } from './engine.ts';
 import { checkFlags, type Flags } from './flags.ts';
 import { handlesExit } from './graceful.ts';
@@ -61,7 +61,11 @@ export function supervisor<Input = unknown>(options: SupervisorOptions<Input>): 
   const maxChildren = Number.POSITIVE_INFINITY;
   const flags = checkFlags({ id, dynamic: false, strategy, intensity, periodMs, autoShutdown, maxChildren });
   const list = typeof children === 'function' ? undefined : checkChildSpecs(children, autoShutdown);
-  const listFor = typeof children === 'function' ? children : () => list ?? [];
+  const listFor = (input: Input) => {
+    if (typeof children !== 'function') return list ?? [];
+    const specs = children(input);
+    return specs === 'ignore' ? specs : checkChildSpecs(specs, autoShutdown);
+  };
   return supervisorLogic(flags, options, listFor, chartOf(id, list));
 }
 
@@ -81,7 +85,7 @@ export function dynamicSupervisor<Input = unknown>(options: DynamicSupervisorOpt
 function supervisorLogic<Input>(
   flags: Flags,
   { registry, onReport }: CommonOptions,
-  listFor: (input: Input) => readonly ChildSpec<Input>[] | 'ignore',
+  listFor: (input: Input) => readonly FullChildSpec<Input>[] | 'ignore',
   config: unknown,
 ): SupervisorLogic<Input> {
   // The class has every field of xstate's snapshot union; tsc cannot see that its status decides the other two.

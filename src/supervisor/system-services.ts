@@ -34,8 +34,11 @@ export interface SystemServices {
   /** True when the whole system is ours (`startRoot`): every actor is guarded, not only supervised ones. */
   ownsSystem: boolean;
   readonly owners: WeakMap<AnyActorRef, ChildOwner>;
-  /** Live children by parent, in start order; supervisors are not in it, they keep their own list. */
-  readonly live: Map<AnyActorRef, Set<AnyActorRef>>;
+  /**
+   * Live children by parent, in start order; a set is made for the second one. Supervisors are not in it, they keep their
+   * own list.
+   */
+  readonly live: Map<AnyActorRef, AnyActorRef | Set<AnyActorRef>>;
 }
 
 const servicesBySystem = new WeakMap<AnyActorSystem, SystemServices>();
@@ -90,8 +93,9 @@ function install(system: AnyActorSystem, services: SystemServices): void {
     const parent = actor._parent;
     if (parent !== undefined && !services.owners.has(parent)) {
       const siblings = services.live.get(parent);
-      if (siblings === undefined) services.live.set(parent, new Set([actor]));
-      else siblings.add(actor);
+      if (siblings === undefined) services.live.set(parent, actor);
+      else if (siblings instanceof Set) siblings.add(actor);
+      else services.live.set(parent, new Set([siblings, actor]));
     }
     if (services.ownsSystem) guardActor(actor);
     return register(sessionId, actor);
@@ -109,7 +113,8 @@ function afterEnd(actor: AnyActorRef, services: SystemServices): void {
   const parent = actor._parent;
   if (parent !== undefined) {
     const siblings = services.live.get(parent);
-    if (siblings?.delete(actor) && siblings.size === 0) services.live.delete(parent);
+    if (siblings instanceof Set && siblings.size > 1) siblings.delete(actor);
+    else if (siblings === actor || (siblings instanceof Set && siblings.has(actor))) services.live.delete(parent);
   }
   services.owners.get(actor)?.ownerEnded();
   if (services.live.has(actor) && (services.ownsSystem || isSupervised(actor, services))) {
@@ -126,7 +131,8 @@ function isSupervised(actor: AnyActorRef, services: SystemServices): boolean {
 function killChildren(ref: AnyActorRef, services: SystemServices): void {
   const children = services.live.get(ref);
   if (children === undefined) return;
-  for (const child of [...children].reverse()) killTree(child);
+  if (!(children instanceof Set)) killTree(children);
+  else for (const child of [...children].reverse()) killTree(child);
 }
 
 /**
@@ -173,9 +179,10 @@ function guardedSubscribe(
   const where = `observer of ${this.id}`;
   const tell: ProblemHandler = (problem) => servicesOf(this.system).onProblem(problem);
   return stockMethods(this).subscribe.call(this, {
-    next: guarded(where, (value: unknown) => observer.next?.(value), tell),
+    ...(observer.next && { next: guarded(where, (value: unknown) => observer.next?.(value), tell) }),
+    // Always: a single observer without it makes xstate throw the error of the actor.
     error: guarded(where, (thrown: unknown) => observer.error?.(thrown), tell),
-    complete: guarded(where, () => observer.complete?.(), tell),
+    ...(observer.complete && { complete: guarded(where, () => observer.complete?.(), tell) }),
   });
 }
 

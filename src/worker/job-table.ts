@@ -6,6 +6,16 @@ import type { CallbackResult, JobRun } from './runner.ts';
 
 export interface JobRecord {
   readonly info: JobInfo;
+  /**
+   * The dispatch that the job stands for, and its room: another one than it was made for after a restart of the server.
+   * `isSure` is false until its agent was seen in that room.
+   */
+  served: {
+    readonly dispatchId: string;
+    readonly roomName: string;
+    readonly roomSid: string;
+    readonly isSure: boolean;
+  };
   readonly registrationId: string;
   readonly offeredAtMs: number;
   /** `reserved` from the offer to the assignment, `running` after it. */
@@ -59,8 +69,10 @@ export class JobTable {
   /** Takes a slot, or returns undefined when there is none or the job already has one. */
   reserve(info: JobInfo, registrationId: string, atMs: number): JobRecord | undefined {
     if (this.isFull || this.#jobs.has(info.id)) return undefined;
+    const { dispatchId, roomName, roomSid } = info;
     const record: JobRecord = {
       info,
+      served: { dispatchId, roomName, roomSid, isSure: true },
       registrationId,
       offeredAtMs: atMs,
       phase: 'reserved',

@@ -20,6 +20,7 @@ import type { JobRecord } from './job-table.ts';
 import { isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
+import { survivorOf } from './reconciler/survivor.ts';
 import { OPEN_TIMEOUT_MS, Registration } from './registration.ts';
 import { lookAgain, RECHECK_MS } from './termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
@@ -301,7 +302,7 @@ function startRun({ scope }: JobParts, record: JobRecord): void {
 /** A dispatch that was deleted is no reason to wait for the second look. */
 async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promise<void> {
   try {
-    if (api === null || !(await isDispatchGone(api, record.info))) return;
+    if (api === null || !(await isDispatchGone(api, record.served))) return;
     record.actor?.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
   } catch (error) {
     logger.debug({ ...idsOf(record), error: textOf(error) }, 'a termination could not be checked');
@@ -309,7 +310,8 @@ async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promi
 }
 
 async function decide({ scope, reconciler }: JobParts, record: JobRecord, signal: AbortSignal): Promise<boolean> {
-  const verdict = (await reconciler?.offered(record.info)) ?? 'take';
+  const isServed = reconciler === null && survivorOf(scope.jobs.list(), record.info, true) !== undefined;
+  const verdict = isServed ? 'terminate' : ((await reconciler?.offered(record.info)) ?? 'take');
   if (verdict !== 'take') {
     record.terminate = verdict === 'terminate';
     return false;

@@ -136,9 +136,9 @@ export class Callers {
   }
 
   /** A new caller in this room; who was there under this name is forgotten. */
-  async join(room: string, identity = 'caller'): Promise<Caller> {
+  async join(room: string, identity = 'caller', agents: readonly string[] = []): Promise<Caller> {
     const { url } = this.#access;
-    const token = await tokenFor(this.#access, { identity, room });
+    const token = await tokenFor(this.#access, { identity, room, agents });
     const caller = new Caller(room, (command) => this.#child.send(command));
     this.#callers.set(room, caller);
     await this.#ready;

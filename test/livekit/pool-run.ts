@@ -30,9 +30,10 @@ export class PoolRun {
     return worker;
   }
 
-  /** Callers who wait in rooms of their own; nobody was asked to serve them. */
-  wait(rooms: number): Promise<Caller[]> {
-    return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(`${this.agentName}-${++this.#rooms}`)));
+  /** Callers who wait in rooms of their own; nobody was asked to serve them, unless their tokens ask for `agents`. */
+  wait(rooms: number, agents?: readonly string[]): Promise<Caller[]> {
+    const roomOf = () => `${this.agentName}-${++this.#rooms}`;
+    return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(roomOf(), 'caller', agents)));
   }
 
   /** Asks for an agent in this room. Resolves with the time at which it was asked for. */

@@ -59,7 +59,7 @@ test.each([
     await isAnswered(user);
     expect([worker.jobs.length, worker.reports, job.signal.aborted]).toEqual([1, [], false]);
     const dispatches = await worker.api.listDispatch(room);
-  expect(dispatches.filter(({ agentName }) => agentName === worker.name)).toHaveLength(1);
+    expect(dispatches.filter(({ agentName }) => agentName === worker.name)).toHaveLength(1);
     user.send({ type: 'leave' });
     expect(await worker.reported(15_000)).toMatchObject({ outcome: 'succeeded', reason: 'the user left' });
     // The room that went on is not dispatched again.

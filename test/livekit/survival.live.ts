@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { PoolRun } from './pool-run.ts';
 import { type LivekitServer, startOwnServer } from './server.ts';
@@ -31,6 +32,40 @@ test('the calls of a killed worker go on to their end, new ones go to the next w
   await Promise.all(callers.map((caller) => caller.leave()));
   await vi.waitFor(() => expect(hosts.filter(isAlive)).toEqual([]), { timeout: 10_000 });
 }, 60_000);
+
+test.each([
+  ['an agent without a name, which every room gets', ''],
+  ['an agent that the tokens of the callers ask for', 'by-token'],
+])(
+  'after a restart of the server a call still has one agent: %s',
+  async (_, agentName) => {
+    const server: LivekitServer = await startOwnServer();
+    const own = new PoolRun(server);
+    try {
+      const worker = await own.worker({}, { agentName });
+      const callers = await own.wait(2, agentName === '' ? [] : [agentName]);
+      await Promise.all(callers.map((caller) => caller.served(20_000)));
+      await Promise.all(callers.map((caller) => caller.turn()));
+      const line = worker.lines.length;
+      await server.restart();
+      await worker.until('registered', { from: line, limitMs: 30_000 });
+      await Promise.all(callers.map((caller) => caller.turn({ limitMs: 30_000 })));
+      const atMs = Date.now();
+      while (Date.now() - atMs < 15_000) {
+        for (const { company } of callers) expect(company.length).toBeLessThanOrEqual(1);
+        await delay(100);
+      }
+      expect(callers.map(({ company }) => company.length)).toEqual([1, 1]);
+      // Nobody is new in its room.
+      expect(roomsOf(worker).sort()).toEqual(callers.map(({ room }) => room).sort());
+      console.log(`jobs asked for again: ${worker.said('the call outlived its server').length} of ${callers.length}`);
+    } finally {
+      await own.end();
+      await server.stop();
+    }
+  },
+  120_000,
+);
 
 test('a server that was restarted gets its worker back, health is red meanwhile, and its calls go on', async () => {
   const server: LivekitServer = await startOwnServer();

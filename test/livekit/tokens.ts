@@ -1,4 +1,5 @@
 // Tokens for the people and agents of a test.
+import { RoomAgentDispatch, RoomConfiguration } from '@livekit/protocol';
 import { AccessToken, type VideoGrant } from 'livekit-server-sdk';
 import type { LivekitAccess } from './server.ts';
 
@@ -12,6 +13,7 @@ export function tokenFor(
     attributes = {},
     grant = {},
     ttl = '1h',
+    agents = [],
   }: TokenOptions,
 ): Promise<string> {
   const token = new AccessToken(apiKey, apiSecret, { identity, ttl, attributes });
@@ -26,6 +28,11 @@ export function tokenFor(
     ...grant,
   });
   token.kind = kind;
+  if (agents.length > 0) {
+    token.roomConfig = new RoomConfiguration({
+      agents: agents.map((agentName) => new RoomAgentDispatch({ agentName })),
+    });
+  }
   return token.toJwt();
 }
 
@@ -39,4 +46,6 @@ export interface TokenOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   readonly grant?: VideoGrant;
   readonly ttl?: string | number;
+  /** Names of agents that are dispatched when the room is opened with this token. */
+  readonly agents?: readonly string[];
 }

@@ -19,6 +19,7 @@ import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
 import { releaseRoom } from './release.ts';
 import { CALL_MS, orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
 import { RoomWatch, type Verdict } from './room-watch.ts';
+import { survivorOf } from './survivor.ts';
 
 export interface ReconcilerStatus {
   /** `backingOff`: the API of the server does not answer; calls go on, but lost rooms are not found. */
@@ -43,7 +44,7 @@ const MAX_REMEMBERED = 1_000;
 /** Rooms that one look asks about at the same time. */
 const AT_ONCE = 8;
 
-type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity' | 'isMoved'>;
+type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity' | 'deadJob' | 'isMoved'>;
 
 export class Reconciler {
   readonly #scope: WorkerScope;
@@ -146,38 +147,52 @@ export class Reconciler {
   /** What a worker says to the offer of a job that was dispatched again; null: to be decided without us. */
   offered(info: JobInfo): Promise<OfferVerdict> | null {
     const lineage = statedLineage(info);
-    if (lineage === null) return null;
+    if (lineage === null) return this.#isServed(info) ? Promise.resolve('terminate') : null;
     const asked = this.#isWinner(info, lineage).catch((error: unknown): OfferVerdict => {
       this.#scope.logger.warn({ jobId: info.id, error: textOf(error) }, 'an offer could not be checked');
       return 'refuse';
     });
     this.#outvoted.add(info.id);
     return asked.then((verdict) => {
-      if (verdict === 'take') this.#outvoted.delete(info.id);
-      return verdict;
+      if (verdict !== 'take') return verdict;
+      if (this.#isServed(info)) return 'terminate';
+      this.#outvoted.delete(info.id);
+      return 'take';
     });
+  }
+
+  /** A job that outlived the server stands for the dispatch of the new room from now on. */
+  #isServed(info: JobInfo): boolean {
+    const { id, roomName, roomSid, dispatchId } = info;
+    const survivor = survivorOf(this.#scope.jobs.list(), info, false);
+    if (survivor === undefined) return false;
+    this.#outvoted.add(id);
+    survivor.served = { dispatchId, roomName, roomSid, isSure: false };
+    this.#scope.logger.info({ jobId: survivor.info.id, room: roomName, dispatchId }, 'the call outlived its server');
+    return true;
   }
 
   /** Called once for every job, when nothing of it is left. `isMeant`: it was to end, whatever went wrong on the way. */
   ended(record: JobRecord, { outcome }: Pick<JobReport, 'outcome'>, isMeant: boolean): void {
-    const { info, identity, phase } = record;
+    const { info, identity, phase, served } = record;
     const isOutvoted = this.#outvoted.delete(info.id);
     if (outcome === 'refused' && !isOutvoted) this.#filtered(info);
-    if (info.kind !== 'room' || info.dispatchId === '' || phase !== 'running') return;
-    const isMoved = this.#moved.delete(info.id);
+    const { dispatchId, roomName, roomSid, isSure } = served;
+    if (info.kind !== 'room' || dispatchId === '' || phase !== 'running') return;
+    // What ended on purpose in the room before may never have come into this one.
+    const isMoved = this.#moved.delete(info.id) || !isSure;
     if (!isMoved && (outcome === 'succeeded' || isMeant)) {
-      this.#release(info);
+      this.#release(served);
       return;
     }
-    const { dispatchId, roomName, roomSid } = info;
-    const given = { dispatchId, roomName, roomSid, deadIdentity: identity, isMoved };
+    const given = { dispatchId, roomName, roomSid, deadIdentity: identity, deadJob: info, isMoved };
     remember(this.#dead, dispatchId, given);
     this.#redispatch(given);
   }
 
   /** The agent of a job has left its room by itself, although the job goes on: the room gets no other one. */
-  left({ info }: JobRecord): void {
-    if (info.kind === 'room' && info.dispatchId !== '') this.#release(info);
+  left({ info, served }: JobRecord): void {
+    if (info.kind === 'room' && served.dispatchId !== '') this.#release(served);
   }
 
   /** Ends the running jobs, with their shutdown callbacks, and has their rooms dispatched again. */
@@ -254,13 +269,19 @@ export class Reconciler {
     const own = jobs
       .list()
       .filter(
-        ({ info }) => info.roomSid === room.sid && info.dispatchId !== '' && !this.#released.has(info.dispatchId),
+        ({ served: { roomSid, dispatchId } }) =>
+          roomSid === room.sid && dispatchId !== '' && !this.#released.has(dispatchId),
       );
+    for (const record of own) {
+      if (participants.some(({ identity }) => identity === record.identity))
+        record.served = { ...record.served, isSure: true };
+    }
     const verdicts = this.#watch.judge({
       room,
       dispatches: dispatches.filter(this.#isOurs),
       participants,
-      ownJobs: new Map(own.map(({ info }) => [info.dispatchId, info.id])),
+      ownJobs: new Map(own.map(({ info, served }) => [served.dispatchId, info.id])),
+      agentName: this.#scope.definition.agentName,
       nowMs: clock.now(),
       wallMs: clock.wallNow(),
     });
@@ -285,7 +306,14 @@ export class Reconciler {
     const refusedUntil = this.#refused.get(lineageOf(dispatch, room.sid).root) ?? 0;
     // Nobody asks for work that it could not do itself; another worker will see the same room.
     if (clock.now() < refusedUntil || !this.#canTake()) return;
-    this.#redispatch({ dispatchId, roomName: room.name, roomSid: room.sid, deadIdentity: null, isMoved: false });
+    this.#redispatch({
+      dispatchId,
+      roomName: room.name,
+      roomSid: room.sid,
+      deadIdentity: null,
+      deadJob: null,
+      isMoved: false,
+    });
   }
 
   #canTake(): boolean {

@@ -1,7 +1,8 @@
 // One room that waits for an agent: what the server says about it, and what is done for it. Slots of the redispatch chart.
 import { AgentError } from '../../errors.ts';
 import type { RoomFinding } from '../../machines/redispatch.machine.ts';
-import type { CallOptions, ServerApi, ServerDispatch } from '../server-api.ts';
+import type { JobInfo } from '../job-info.ts';
+import type { CallOptions, ServerApi, ServerDispatch, ServerParticipant } from '../server-api.ts';
 import { type Lineage, lineageOf, successorAttributes, winnerOf } from './lineage.ts';
 import { isUser, roomJobOf } from './room-watch.ts';
 
@@ -12,6 +13,8 @@ export interface RoomCaseOptions {
   readonly dispatchId: string;
   /** What is left of the agent whose job died here; null when the room was found by looking. */
   readonly deadIdentity: string | null;
+  /** That job, when it was one of a dispatch that a restart of the server may have lost; else null. */
+  readonly deadJob: Pick<JobInfo, 'agentName' | 'metadata' | 'deployment' | 'attributes'> | null;
   /** The job was ended so that another worker goes on: no death. */
   readonly isMoved: boolean;
   readonly wallNow: () => number;
@@ -32,15 +35,17 @@ export class RoomCase {
   }
 
   async check(signal: AbortSignal): Promise<RoomFinding> {
-    const { api, roomName, roomSid, dispatchId, deadIdentity, isMoved, wallNow } = this.options;
+    const { api, roomName, dispatchId, deadIdentity, isMoved, wallNow } = this.options;
     const call: CallOptions = { signal, timeoutMs: CALL_MS };
     const facts = await orNull(Promise.all([api.listDispatch(roomName, call), api.listParticipants(roomName, call)]));
     if (facts === null) return 'served'; // there is no such room any more
     const [dispatches, participants] = facts;
-    const dispatch = dispatches.find(({ id }) => id === dispatchId);
-    if (dispatch === undefined) return 'served'; // ended on purpose, or dealt with by another worker
+    const listed = dispatches.find(({ id }) => id === dispatchId);
+    const roomSid = listed === undefined ? await this.#sidAfterRestart(facts, call) : this.options.roomSid;
+    const dispatch = listed ?? this.#forgotten();
+    if (dispatch === null || roomSid === null) return 'served'; // ended on purpose, or dealt with by another worker
     const lineage = lineageOf(dispatch, roomSid);
-    if (winnerOf(dispatches, lineage.root) !== dispatch) return 'replaced';
+    if ((winnerOf(dispatches, lineage.root) ?? dispatch) !== dispatch) return 'replaced';
     // Creating a dispatch for a room that has just closed would open it again.
     if (!participants.some(isUser)) return 'served';
     const job = roomJobOf(dispatch);
@@ -52,6 +57,27 @@ export class RoomCase {
     if (deaths > MAX_DEATHS) return 'hopeless';
     this.#next = { dispatch, lineage: { ...lineage, deaths } };
     return 'orphaned';
+  }
+
+  /** The sid under which the room was opened anew, if the dead agent was in it and nothing in it asks for another one. */
+  async #sidAfterRestart(
+    [dispatches, participants]: readonly [readonly ServerDispatch[], readonly ServerParticipant[]],
+    call: CallOptions,
+  ): Promise<string | null> {
+    const { api, roomName, roomSid, deadIdentity, deadJob } = this.options;
+    if (dispatches.some(({ agentName }) => agentName === deadJob?.agentName)) return null;
+    if (!participants.some(({ identity }) => identity === deadIdentity)) return null;
+    const [room] = await api.listRooms([roomName], call);
+    return room === undefined || room.sid === roomSid ? null : room.sid;
+  }
+
+  /** What the server has forgotten: it makes dispatches anew only from tokens and for agents without a name. */
+  #forgotten(): ServerDispatch | null {
+    const { dispatchId, roomName, deadJob } = this.options;
+    if (deadJob === null) return null;
+    const { agentName, metadata, deployment, attributes } = deadJob;
+    const asked = { agentName, roomName, metadata, deployment, attributes };
+    return { id: dispatchId, ...asked, createdAtEpochMs: 0, deletedAtEpochMs: 0, jobs: [] };
   }
 
   async create(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,8 @@ export interface RoomFacts {
   readonly participants: readonly ServerParticipant[];
   /** Room jobs that run in this worker, by the id of their dispatch. */
   readonly ownJobs: ReadonlyMap<string, string>;
+  /** Of this worker. */
+  readonly agentName: string;
   /** Monotonic. */
   readonly nowMs: number;
   readonly wallMs: number;
@@ -47,6 +49,9 @@ const JOIN_MS = 10_000;
 const MAX_SUSPECTS = 64;
 /** Other rooms that are looked at in one look, in turn; two calls each. */
 const MAX_OTHERS = 10;
+
+/** Given by the server to the agents of its dispatches. */
+const AGENT_NAME = 'lk.agent_name';
 
 export class RoomWatch {
   /** By sid. */
@@ -94,12 +99,14 @@ export class RoomWatch {
     return verdicts;
   }
 
-  #troubleOf(dispatch: ServerDispatch, { room, dispatches, participants, ownJobs }: RoomFacts): Trouble | null {
+  #troubleOf(dispatch: ServerDispatch, facts: RoomFacts): Trouble | null {
+    const { room, dispatches, participants, ownJobs } = facts;
     if (winnerOf(dispatches, lineageOf(dispatch, room.sid).root) !== dispatch) return 'replaced';
+    if (ownJobs.has(dispatch.id) || hasSurvivor(facts)) return null;
     const job = roomJobOf(dispatch);
     if (job === undefined) return 'untaken';
     // Ended without an agent: refused on purpose.
-    if (job.status === 'success' || ownJobs.has(dispatch.id)) return null;
+    if (job.status === 'success') return null;
     return participants.some(({ identity }) => identity === job.agentIdentity) ? null : 'absent';
   }
 }
@@ -107,6 +114,15 @@ export class RoomWatch {
 /** The newest job of a dispatch for the room as a whole. */
 export function roomJobOf({ jobs }: ServerDispatch): ServerJob | undefined {
   return jobs.findLast(({ kind }) => kind === 'room');
+}
+
+/** An agent of ours that no dispatch accounts for: its call outlived the server, which has made the dispatches of the room anew. */
+function hasSurvivor({ dispatches, participants, agentName }: RoomFacts): boolean {
+  const accounted = new Set(dispatches.flatMap(({ jobs }) => jobs.map(({ agentIdentity }) => agentIdentity)));
+  return participants.some(
+    ({ kind, identity, attributes }) =>
+      kind === 'agent' && attributes[AGENT_NAME] === agentName && !accounted.has(identity),
+  );
 }
 
 /** Somebody an agent is for: a person, a telephone, a stream. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import type { WorkerOptions } from '../../../src/worker/define-worker.ts';
 import { statedLineage, successorAttributes } from '../../../src/worker/reconciler/lineage.ts';
 import { Cluster, type SimRoom } from './scripted-cluster.ts';
 
@@ -157,6 +158,69 @@ describe('an agent whose connection is made anew in full', () => {
     worker.api.isDown = true;
     cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
     await later(5_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+});
+
+describe('a call that outlives a restart of the server', () => {
+  const started = async (options: Partial<WorkerOptions> = {}) => {
+    await cluster.addWorker(options);
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(10_000);
+    const [agent] = cluster.living(room);
+    if (agent === undefined) throw new Error('no agent');
+    return { room, agent };
+  };
+  /** The most agents that were there at the same time. */
+  const most = async (room: SimRoom, ms: number) => {
+    let count = 0;
+    for (let passed = 0; passed < ms; passed += 250) {
+      await clock.advance(250);
+      count = Math.max(count, agentsOf(room));
+    }
+    return count;
+  };
+
+  test.each([
+    ['the agent is back first', 500],
+    ['the user is back first', 3_000],
+    ['the agent is back much later', 7_000],
+  ])('%s: it keeps its agent, and gets no other one', async (_, agentsMs) => {
+    const { room, agent } = await started();
+    void cluster.restart(agentsMs, true);
+    expect(await most(room, 60_000)).toBe(1);
+    expect([cluster.living(room), cluster.created]).toEqual([[agent], 0]);
+  });
+
+  test.each([
+    ['made anew', true],
+    ['forgotten by the server', false],
+  ])('its agent dies later, its dispatch was %s: another one comes', async (_, isImplicit) => {
+    const { room, agent } = await started();
+    void cluster.restart(2_000, isImplicit);
+    await clock.advance(30_000);
+    cluster.workers[0]?.crash();
+    await clock.advance(2_000);
+    expect(cluster.living(room)).toHaveLength(1);
+    expect(cluster.living(room)).not.toContain(agent);
+    expect(room.dispatches).toHaveLength(1);
+  });
+
+  test('its agent never comes back: another one does', async () => {
+    const { room } = await started();
+    void cluster.restart(40_000, true);
+    await clock.advance(10_000);
+    for (const run of [...(cluster.workers[0]?.runs.values() ?? [])]) run.finish(null);
+    await later(5_000, () => expect(room.agents.size).toBe(1));
+  });
+
+  test('a dispatch that nobody could take is left alone by workers that see the agent', async () => {
+    const { room, agent } = await started({ maxJobs: 1 });
+    void cluster.restart(500, true);
+    await clock.advance(7_000);
+    await cluster.addWorker();
+    expect(await most(room, 40_000)).toBe(1);
+    expect([cluster.living(room), cluster.created]).toEqual([[agent], 0]);
   });
 });
 

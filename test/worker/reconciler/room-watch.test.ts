@@ -7,8 +7,15 @@ const user = { identity: 'user', kind: 'standard' } as ServerParticipant;
 const untaken = { id: 'AD_1', attributes: {}, createdAtEpochMs: 0, jobs: [] } as unknown as ServerDispatch;
 const names = (rooms: readonly ServerRoom[]) => rooms.map(({ name }) => name);
 
-function judge(watch: RoomWatch, each: ServerRoom, nowMs: number, dispatches: readonly ServerDispatch[] = []) {
-  return watch.judge({ room: each, dispatches, participants: [user], ownJobs: new Map(), nowMs, wallMs: 1_000_000 });
+function judge(
+  watch: RoomWatch,
+  each: ServerRoom,
+  nowMs: number,
+  dispatches: readonly ServerDispatch[] = [],
+  others: readonly ServerParticipant[] = [],
+) {
+  const facts = { ownJobs: new Map(), agentName: 'desk', wallMs: 1_000_000 };
+  return watch.judge({ ...facts, room: each, dispatches, participants: [user, ...others], nowMs });
 }
 
 describe('rooms to look at', () => {
@@ -46,6 +53,29 @@ describe('verdicts', () => {
     const watch = new RoomWatch();
     expect(judge(watch, room(1), 0, [untaken])).toEqual([]);
     expect(judge(watch, room(1), 2_000, [untaken])).toEqual([{ kind: 'redispatch', dispatchId: 'AD_1' }]);
+  });
+
+  const agent = (name: string, more: Readonly<Record<string, string>> = {}) =>
+    ({
+      identity: 'agent-1',
+      kind: 'agent',
+      attributes: { 'lk.agent_name': name, ...more },
+    }) as unknown as ServerParticipant;
+  const gone = {
+    ...untaken,
+    jobs: [{ kind: 'room', status: 'failed', agentIdentity: 'agent-2' }],
+  } as unknown as ServerDispatch;
+
+  test.each([
+    ['an agent of this name', [agent('desk')], 0],
+    ['one of another name', [agent('sales')], 1],
+    ['somebody who only calls itself so', [{ ...agent('desk'), kind: 'standard' as const }], 1],
+  ])('a room that is served by %s that no dispatch accounts for', (_, others, verdicts) => {
+    for (const dispatch of [untaken, gone]) {
+      const watch = new RoomWatch();
+      judge(watch, room(1), 0, [dispatch], others);
+      expect(judge(watch, room(1), 20_000, [dispatch], others)).toHaveLength(verdicts);
+    }
   });
 
   test('a dispatch that was fine in between is seen anew', () => {

@@ -38,6 +38,7 @@ interface SimDispatch extends Omit<ServerDispatch, 'jobs'> {
 
 interface Agent {
   readonly identity: string;
+  readonly agentName: string;
   readonly dispatchId: string;
   isLiving: boolean;
   /** Asked to go by the server. */
@@ -46,7 +47,8 @@ interface Agent {
 
 export interface SimRoom {
   readonly name: string;
-  readonly sid: string;
+  /** Another one after a restart of the server. */
+  sid: string;
   readonly users: Set<string>;
   readonly agents: Map<string, Agent>;
   readonly dispatches: SimDispatch[];
@@ -112,7 +114,7 @@ export class SimWorker {
   }
 
   readonly #open: OpenSocket = async (_, listener) => {
-    if (this.isDead) throw new AgentError('ERR_TRANSPORT', 'dead');
+    if (this.isDead || this.#cluster.isDown) throw new AgentError('ERR_TRANSPORT', 'dead');
     this.listener = listener;
     const gone = () => {
       if (this.listener !== listener) return;
@@ -200,6 +202,7 @@ export class SimWorker {
       if (isOver) return;
       const joining = {
         identity,
+        agentName: info.agentName,
         dispatchId: info.dispatchId,
         isLiving: true,
         leave: () => {
@@ -233,6 +236,7 @@ export class Cluster {
   readonly workers: SimWorker[] = [];
   /** Dispatches that were made through the API. */
   created = 0;
+  isDown = false;
   readonly #ids = seededIds(7);
 
   constructor(clock: Clock) {
@@ -302,6 +306,35 @@ export class Cluster {
     if (agent.isLiving) room.agents.set(agent.identity, agent);
   }
 
+  /**
+   * The server ends and is there again 2 s later. Rooms are opened anew with the first who comes back, users after 1 s;
+   * their dispatches are made anew when their tokens say so (`implicit`), else forgotten. Agents are back after `agentsMs`.
+   */
+  async restart(agentsMs: number, isImplicit: boolean): Promise<void> {
+    this.isDown = true;
+    for (const worker of this.workers) worker.cut();
+    const before = [...this.rooms.values()].map((room) => {
+      const agents = this.living(room);
+      const { agentName = NAME, metadata = '' } = room.dispatches[0] ?? {};
+      room.sid = this.#ids.next('RM');
+      room.agents.clear();
+      room.dispatches.length = 0;
+      return { room, agents, agentName, metadata };
+    });
+    await sleep(this.clock, 2_000);
+    this.isDown = false;
+    await Promise.all([
+      sleep(this.clock, 1_000).then(() => {
+        for (const { room, agentName, metadata } of isImplicit ? before : [])
+          this.#dispatch(room, { agentName, metadata, deployment: '', attributes: {} });
+      }),
+      sleep(this.clock, agentsMs).then(() => {
+        for (const { room, agents } of before)
+          for (const agent of agents) if (agent.isLiving) room.agents.set(agent.identity, agent);
+      }),
+    ]);
+  }
+
   /** Every agent that leaves is the end of its job, as the server sees it. */
   #terminate(room: SimRoom, identity: string): void {
     for (const { jobs } of room.dispatches) {
@@ -353,8 +386,13 @@ export class Cluster {
       listParticipants: (name) =>
         call(() => {
           const { users, agents } = roomOf(name);
-          const kinds = [...[...users].map((id) => [id, 'standard']), ...[...agents.keys()].map((id) => [id, 'agent'])];
-          return kinds.map(([identity, kind]) => ({ identity, kind, attributes: {} }) as unknown as ServerParticipant); // what the reconciler reads
+          const people = [...users].map((identity) => ({ identity, kind: 'standard', attributes: {} }));
+          const others = [...agents.values()].map(({ identity, agentName }) => ({
+            identity,
+            kind: 'agent',
+            attributes: { 'lk.agent_name': agentName },
+          }));
+          return [...people, ...others] as unknown as ServerParticipant[]; // what the reconciler reads
         }),
       listDispatch: (name) => call(() => roomOf(name).dispatches.map((each) => ({ ...each, jobs: [...each.jobs] }))),
       createDispatch: ({ roomName, agentName, metadata = '', deployment = '', attributes = {} }) =>

@@ -1,6 +1,7 @@
 // The monitoring endpoints of a worker over HTTP: for probes, for Prometheus, for an operator with curl.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { realClock } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import {
   fieldsOf,
@@ -15,7 +16,7 @@ import {
 import { type Logger, silentLogger } from '../logger.ts';
 import type { RunningSession } from '../runner.ts';
 import type { WorkerStatus } from '../worker-manager.ts';
-import { LoopLag } from './loop-lag.ts';
+import { RecentLag } from './loop-lag.ts';
 import { answerTo, type HealthAnswer, json, type RouteParts } from './routes.ts';
 
 export interface KnownTool {
@@ -63,7 +64,7 @@ const MAX_HEADER_BYTES = 8_192;
 export class HealthServer {
   readonly #options: OptionsOf<typeof schema>;
   readonly #server: Server;
-  readonly #lag = new LoopLag();
+  readonly #lag = new RecentLag(realClock);
   readonly #parts: RouteParts;
   readonly #tokenDigest: Buffer | null;
 

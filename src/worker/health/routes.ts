@@ -1,7 +1,7 @@
 // What each address of the health server answers; plain data in, plain data out.
 import type { Registry } from 'prom-client';
 import type { HealthSource } from './health-server.ts';
-import type { LoopLag } from './loop-lag.ts';
+import type { RecentLag } from './loop-lag.ts';
 
 export interface HealthAnswer {
   readonly status: number;
@@ -13,7 +13,7 @@ export interface RouteParts {
   readonly source: HealthSource;
   /** Loaded with the first scrape: many workers are never asked. */
   metrics(): Promise<Registry>;
-  readonly lag: LoopLag;
+  readonly lag: Pick<RecentLag, 'read'>;
 }
 
 const SESSION = /^\/sessions\/([^/]+)$/;

@@ -43,8 +43,10 @@ export interface Levels {
   readonly transport: 'pending' | 'up' | 'gone';
   readonly closing: { readonly reason: string; readonly sinceMs: number } | null;
   readonly userSpeaking: boolean;
-  /** The open utterance reached `interruption.minDurationMs` of voice; false when none is open. */
+  /** The open utterance, or else the last one without its final, reached `interruption.minDurationMs` of voice. */
   readonly sustained: boolean;
+  /** Some of the open words were said with that much voice. */
+  readonly sustainedWords: boolean;
   /** One of the ended utterances without a final was sustained. */
   readonly endedSustained: boolean;
   /** End of the last voice, or null when nothing was said yet. */

@@ -138,7 +138,10 @@ export const sessionMachine = setup({
     isWorthAnApology: (args) => endedAs('failed', 'crashed')(args) && args.context.levels.turn?.mode !== 'fallback',
     isTextAllowed: ({ context: { levels } }) => levels.turn?.allowInterruptions ?? true,
     isInterruptible: isAllowedToInterrupt,
-    isInterruptibleBySpeech: (args) => args.context.levels.sustained && isAllowedToInterrupt(args),
+    isInterruptibleBySpeech: (args) => {
+      const { sustained, sustainedWords } = args.context.levels;
+      return (sustained || sustainedWords) && isAllowedToInterrupt(args);
+    },
     isPausable: (args) => {
       const { levels } = args.context;
       if (!levels.canPause || levels.openWords + levels.partialWords > 0) return false;

@@ -13,6 +13,8 @@ interface Utterance {
 interface OpenWords {
   readonly utterance: number;
   readonly text: string;
+  /** As the utterance was when they were recognised. */
+  readonly sustained: boolean;
   readonly order: number;
 }
 
@@ -31,6 +33,7 @@ export interface UserSpeechOptions {
 const NOTHING_SAID = {
   userSpeaking: false,
   sustained: false,
+  sustainedWords: false,
   endedSustained: false,
   finalsOutstanding: 0,
   openWords: 0,
@@ -132,7 +135,7 @@ export class UserSpeech {
     utterance.lastFinal = { text: spoken, atMs: now };
     utterance.partial = '';
     if (spoken !== '') this.#lastFinalAtMs = now;
-    this.#keepWords(utteranceId, spoken);
+    this.#keepWords(utterance, spoken);
     const settled = utterance.endedAtMs !== null;
     if (settled) this.#drop(utteranceId);
     return { expected: true, settled };
@@ -140,7 +143,7 @@ export class UserSpeech {
 
   /** Turns partial transcripts into words when their finals did not come in time. Returns the ids that were given up. */
   commitPartials(): readonly number[] {
-    for (const { id, partial } of this.#ended) this.#keepWords(id, partial);
+    for (const utterance of this.#ended) this.#keepWords(utterance, utterance.partial);
     return this.giveUp();
   }
 
@@ -170,7 +173,7 @@ export class UserSpeech {
 
   /** The call is over: words, and the partials of whatever has no final. */
   takeAll(): readonly Said[] {
-    for (const { id, partial } of this.#utterances) this.#keepWords(id, partial);
+    for (const utterance of this.#utterances) this.#keepWords(utterance, utterance.partial);
     const said = asOne(this.#words);
     this.#words = [];
     this.#utterances = [];
@@ -181,6 +184,7 @@ export class UserSpeech {
     Levels,
     | 'userSpeaking'
     | 'sustained'
+    | 'sustainedWords'
     | 'endedSustained'
     | 'lastVoiceAtMs'
     | 'speechEndedAtMs'
@@ -202,6 +206,7 @@ export class UserSpeech {
     return {
       userSpeaking: open !== undefined,
       sustained: open?.sustained ?? ended.at(-1)?.sustained ?? false,
+      sustainedWords: this.#readyWords.some(({ sustained }) => sustained),
       endedSustained: ended.some(({ sustained }) => sustained),
       lastVoiceAtMs: this.#lastVoiceAtMs,
       speechEndedAtMs: this.#endedAtMs,
@@ -231,11 +236,11 @@ export class UserSpeech {
   }
 
   /** Words in the order in which they were said, whatever the order of their transcripts. */
-  #keepWords(utterance: number, text: string): void {
+  #keepWords({ id, sustained }: Utterance, text: string): void {
     if (text === '') return;
-    const at = this.#words.findIndex((words) => words.utterance > utterance);
+    const at = this.#words.findIndex((words) => words.utterance > id);
     const order = this.#options.nextOrder();
-    this.#words.splice(at < 0 ? this.#words.length : at, 0, { utterance, text, order });
+    this.#words.splice(at < 0 ? this.#words.length : at, 0, { utterance: id, text, sustained, order });
   }
 
   #drop(utteranceId: number): void {

@@ -21,6 +21,7 @@ const quiet: Levels = {
   closing: null,
   userSpeaking: false,
   sustained: false,
+  sustainedWords: false,
   endedSustained: false,
   lastVoiceAtMs: null,
   speechEndedAtMs: null,
@@ -210,6 +211,21 @@ const rows: readonly Row[] = [
     rule: 'words before the first sound take the answer back',
     steps: [...replying(turn), { event: { type: 'transcript.finalized' }, levels: { openWords: 1 } }],
     state: 'interrupted',
+  },
+  {
+    rule: 'words of an utterance that has ended stop the agent when it was sustained',
+    steps: [
+      ...replying(speaking),
+      { event: { type: 'transcript.finalized' }, levels: { openWords: 2, sustainedWords: true } },
+    ],
+    state: 'interrupted',
+    does: 'interruptTurn',
+  },
+  {
+    rule: 'words that were a noise between do not',
+    steps: [...replying(speaking), { event: { type: 'transcript.finalized' }, levels: { openWords: 2 } }],
+    state: 'playing',
+    doesNot: 'interruptTurn',
   },
   {
     rule: 'a protected reply goes on',

@@ -85,6 +85,22 @@ test('noise leaves nothing, and there was no voice', () => {
   expect(speech.levels()).toMatchObject({ userSpeaking: false, sustained: false, lastVoiceAtMs: null });
 });
 
+test('voice that lasted is known of the utterance until its final comes, and of its words until they are taken', () => {
+  const { speech, utter, taken } = setUp();
+  const id = speech.begin();
+  speech.markSustained();
+  speech.end(0);
+  expect(speech.levels()).toMatchObject({ userSpeaking: false, sustained: true, sustainedWords: false });
+  speech.begin();
+  expect(speech.levels()).toMatchObject({ userSpeaking: true, sustained: false, endedSustained: true });
+  speech.addFinal(id, 'stop');
+  expect(speech.levels()).toMatchObject({ sustained: false, sustainedWords: true });
+  speech.discard();
+  taken();
+  speech.addFinal(utter(), 'mm');
+  expect(speech.levels()).toMatchObject({ sustained: false, sustainedWords: false });
+});
+
 test('a recogniser is late from when the end was noticed, wherever the detector puts the last voice', () => {
   const { speech, time } = setUp();
   speech.begin();

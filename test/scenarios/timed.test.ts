@@ -1,5 +1,6 @@
 // Timed conversations on the virtual clock: who speaks when, and what the history says, within 50 ms.
 import { expect, test } from 'vitest';
+import type { Stt } from '../../src/providers/stt.ts';
 import { startTestCall, type TestCall, type TestCallOptions } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
 
@@ -123,6 +124,45 @@ test('with a minimum of words only enough words interrupt, and they are one thin
   expect(history(call).at(-1)).toBe('user: Stop! ok, stop!');
   await call.end();
 });
+
+test.each<[what: string, options: TestCallOptions, interruptedAtMs: number]>([
+  ['with a minimum of words', { options: { interruption: { minWords: 2 } } }, 3_100],
+  [
+    'after a pause that ended without words',
+    { user: { canPause: true }, options: { interruption: { falseInterruptionMs: 300 } } },
+    3_100,
+  ],
+])(
+  'the only transcript comes after the end of the voice, and still stops the agent: %s',
+  async (_what, given, atMs) => {
+    const finalsOnly: Stt = {
+      label: 'finals only',
+      capabilities: { partials: false, languages: ['*'] },
+      open: ({ report, clock }) => ({
+        begin: () => {},
+        write: () => {},
+        end: (utterance) => void clock.setTimeout(() => report({ type: 'final', utterance, text: 'Stop now' }), 600),
+        discard: () => {},
+        close: () => {},
+      }),
+    };
+    const call = await startTestCall({
+      agent: { stt: finalsOnly },
+      answers: { Hello: { text: 'a long answer' } },
+      tts: { durations: { 'a long answer': 9_000 } },
+      ...given,
+    });
+    call.user.sendSilence(20_000);
+    call.user.type('Hello');
+    await call.until(1_000);
+    // Its end is noticed at 2 500 ms, and what was said is known at 3 100 ms.
+    call.user.speak('Stop now', { durationMs: 1_000 });
+    await call.until(8_000);
+    expectAt(times(call, 'interrupted'), atMs);
+    expect(history(call)).toEqual(['user: Hello', 'assistant (cut): a', 'user: Stop now']);
+    await call.end();
+  },
+);
 
 test('with interruptions off the answer is heard in full, and what was said meanwhile is answered after it', async () => {
   const call = await greeted({

@@ -71,6 +71,32 @@ export function toolCallBudgetMs(limits: Pick<ToolCallInput, 'timeoutMs' | 'maxR
   return (limits.maxRetries + 1) * limits.timeoutMs + limits.maxRetries * limits.retryDelayMs;
 }
 
+interface Admission {
+  /** False when the breaker of the tool refuses. */
+  readonly admitted: boolean;
+}
+
+/** What follows the breaker's answer, at the first try and at every later one. */
+const JUDGED = [
+  {
+    guard: { type: 'isAdmitted', params: ({ event }: { event: { output: Admission } }) => event.output },
+    target: 'running',
+  },
+  {
+    target: 'fallingBack',
+    actions: {
+      type: 'keepFailure',
+      params: ({ context }: { context: ToolCallContext }) => unavailable(context.toolName),
+    },
+  },
+] as const;
+
+// An admitted try that is cancelled must give back the breaker's probe, or half-open would wait for its deadline.
+const CANCELLED = {
+  target: 'cancelled',
+  actions: { type: 'tellBreaker', params: { result: 'released' } },
+} as const;
+
 export const toolCallMachine = setup({
   types: {
     input: {} as ToolCallInput,
@@ -80,10 +106,13 @@ export const toolCallMachine = setup({
     tags: {} as 'working',
   },
   actors: {
-    /** Finds the tool and checks the arguments. Rejects with ERR_TOOL_UNKNOWN or ERR_TOOL_ARGUMENTS, whose text the model reads. */
-    validateCall: promiseSlot<void, ToolCallRef>('validateCall'),
-    /** Asks the breaker of the tool. */
-    admitCall: promiseSlot<{ readonly admitted: boolean }, ToolCallRef>('admitCall'),
+    /**
+     * Finds the tool, checks the arguments and asks the breaker of the tool. Rejects with ERR_TOOL_UNKNOWN or
+     * ERR_TOOL_ARGUMENTS, whose text the model reads.
+     */
+    validateCall: promiseSlot<Admission, ToolCallRef>('validateCall'),
+    /** Asks the breaker again, for another try. */
+    admitCall: promiseSlot<Admission, ToolCallRef>('admitCall'),
     /** One try. Resolves with the text for the model. */
     runTool: promiseSlot<string, ToolCallRef>('runTool'),
     /** The text for the model when the tries are used up or the breaker refuses. */
@@ -96,7 +125,7 @@ export const toolCallMachine = setup({
     budget: ({ context }) => toolCallBudgetMs(context) + TOOL_OVERHEAD_MS,
   },
   guards: {
-    isAdmitted: (_, params: { readonly admitted: boolean }) => params.admitted,
+    isAdmitted: (_, params: Admission) => params.admitted,
     canRetry: ({ context }, params: { readonly retryable: boolean }) =>
       params.retryable && context.retries < context.maxRetries,
     isForModel: (_, params: { readonly text: string | null }) => params.text !== null,
@@ -135,7 +164,7 @@ export const toolCallMachine = setup({
       invoke: {
         src: 'validateCall',
         input: ({ context }) => refOf(context),
-        onDone: 'admitting',
+        onDone: JUDGED,
         onError: {
           target: 'rejected',
           actions: [
@@ -150,22 +179,14 @@ export const toolCallMachine = setup({
           actions: { type: 'keepFailure', params: ({ context }) => timedOut(context.toolName, 'validation') },
         },
       },
+      on: { 'tool.cancel': CANCELLED },
     },
     admitting: {
       tags: 'working',
       invoke: {
         src: 'admitCall',
         input: ({ context }) => refOf(context),
-        onDone: [
-          {
-            guard: { type: 'isAdmitted', params: ({ event }) => ({ admitted: event.output.admitted }) },
-            target: 'running',
-          },
-          {
-            target: 'fallingBack',
-            actions: { type: 'keepFailure', params: ({ context }) => unavailable(context.toolName) },
-          },
-        ],
+        onDone: JUDGED,
         onError: {
           target: 'fallingBack',
           actions: { type: 'keepFailure', params: ({ event }) => failureOf(event.error) },
@@ -177,6 +198,7 @@ export const toolCallMachine = setup({
           actions: { type: 'keepFailure', params: ({ context }) => unavailable(context.toolName) },
         },
       },
+      on: { 'tool.cancel': CANCELLED },
     },
     running: {
       tags: 'working',
@@ -238,13 +260,7 @@ export const toolCallMachine = setup({
           },
         ],
       },
-      // An admitted try that is cancelled must give back the breaker's probe, or half-open would wait for its deadline.
-      on: {
-        'tool.cancel': {
-          target: 'cancelled',
-          actions: { type: 'tellBreaker', params: { result: 'released' } },
-        },
-      },
+      on: { 'tool.cancel': CANCELLED },
     },
     waitingRetry: {
       tags: 'working',

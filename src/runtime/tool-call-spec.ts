@@ -18,28 +18,38 @@ import { findScope, type SessionScope, scopeOf, toolName } from './session-scope
 /** Limits of a call whose tool is not known: it ends in validation. */
 const UNKNOWN_TOOL = { timeoutMs: 1_000, maxRetries: 0, retryDelayMs: 0, retryOnTimeout: false };
 
-const validateCall = fromPromise<void, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
-  const scope = scopeOf(sessionId);
-  const call = scope.ledger.openCall(callId);
-  if (call === undefined) return;
-  const prepared = await prepareCall(scope.turnAgent.tools, call);
-  if (scope.ledger.openCall(callId) === call) scope.prepared.set(callId, prepared);
-});
+interface Admission {
+  readonly admitted: boolean;
+}
 
 /** A breaker serves every session, and models repeat their call ids. */
 function probeId(sessionId: string, callId: string): string {
   return `${sessionId}/${callId}`;
 }
 
-const admitCall = fromPromise<{ readonly admitted: boolean }, ToolCallRef>(async ({ input: { sessionId, callId } }) => {
-  const scope = scopeOf(sessionId);
+function admit(scope: SessionScope, callId: string): Admission {
   const tool = scope.prepared.get(callId)?.tool;
   const breaker = tool && breakerOf(scope.registry, tool);
   if (breaker === undefined) return { admitted: true };
   const admitted = (breaker.getSnapshot() as Snapshot<unknown> & { hasTag(tag: string): boolean }).hasTag('admits'); // a chart
-  if (admitted) breaker.send({ type: 'tool.admitted', callId: probeId(sessionId, callId) });
+  if (admitted) breaker.send({ type: 'tool.admitted', callId: probeId(scope.id, callId) });
   return { admitted };
+}
+
+const validateCall = fromPromise<Admission, ToolCallRef>(async ({ input: { sessionId, callId }, signal }) => {
+  const scope = scopeOf(sessionId);
+  const call = scope.ledger.openCall(callId);
+  if (call === undefined) return { admitted: true };
+  const prepared = await prepareCall(scope.turnAgent.tools, call);
+  // A call that was given up meanwhile must not take the breaker's probe: nobody would give it back.
+  if (signal.aborted || scope.ledger.openCall(callId) !== call) return { admitted: false };
+  scope.prepared.set(callId, prepared);
+  return admit(scope, callId);
 });
+
+const admitCall = fromPromise<Admission, ToolCallRef>(async ({ input: { sessionId, callId } }) =>
+  admit(scopeOf(sessionId), callId),
+);
 
 const runTool = makeRunTool({
   lookup: ({ sessionId, callId }) => findScope(sessionId)?.prepared.get(callId),

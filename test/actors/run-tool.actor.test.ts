@@ -86,8 +86,9 @@ describe('a whole tool call', () => {
     const clock = new VirtualClock();
     const logic = toolCallMachine.provide({
       actors: {
-        validateCall: fromPromise<void, ToolCallRef>(async ({ input: { toolName } }) => {
+        validateCall: fromPromise<{ admitted: boolean }, ToolCallRef>(async ({ input: { toolName } }) => {
           await prepareCall(parts.registry, { name: toolName, arguments: '{}' });
+          return { admitted: true };
         }),
         admitCall: fromPromise<{ admitted: boolean }, ToolCallRef>(() => Promise.resolve({ admitted: true })),
         runTool: parts.logic,

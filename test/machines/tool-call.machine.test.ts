@@ -28,10 +28,14 @@ const budgetMs = 4 * 5000 + 3 * 1000;
 const hang = () => new Promise<never>(() => {});
 const refusal = () => Promise.reject(new AgentError('ERR_TOOL_REPORTED', 'no such city'));
 const crash = () => Promise.reject(new Error('password=hunter2'));
+/** A breaker that admits the first try. */
+const later = (answer: () => Promise<never>) => (asked: number) =>
+  asked === 1 ? Promise.resolve({ admitted: true }) : answer();
 
 interface Parts {
   readonly validate?: () => Promise<void>;
-  readonly admit?: () => Promise<{ admitted: boolean }>;
+  /** `asked` is 1 for the breaker's answer that comes with validation. */
+  readonly admit?: (asked: number) => Promise<{ admitted: boolean }>;
   readonly run?: (attempt: number) => Promise<string>;
   readonly fallBack?: (reason: string) => Promise<string>;
 }
@@ -43,13 +47,16 @@ function startCall(parts: Parts, limits: Partial<typeof input> = {}) {
   const breaker: string[] = [];
   const signals: AbortSignal[] = [];
   let attempts = 0;
+  let asked = 0;
   let actor: Actor<typeof toolCallMachine> | undefined;
+  const admit = () => parts.admit?.(++asked) ?? Promise.resolve({ admitted: true });
   const logic = toolCallMachine.provide({
     actors: {
-      validateCall: fromPromise<void, ToolCallRef>(() => parts.validate?.() ?? Promise.resolve()),
-      admitCall: fromPromise<{ admitted: boolean }, ToolCallRef>(
-        () => parts.admit?.() ?? Promise.resolve({ admitted: true }),
-      ),
+      validateCall: fromPromise<{ admitted: boolean }, ToolCallRef>(async () => {
+        await parts.validate?.();
+        return admit();
+      }),
+      admitCall: fromPromise<{ admitted: boolean }, ToolCallRef>(admit),
       runTool: fromPromise<string, ToolCallRef>(({ signal }) => {
         signals.push(signal);
         attempts += 1;
@@ -140,18 +147,20 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'a breaker that hangs counts as open',
-    parts: { admit: hang },
+    parts: { run: crash, admit: later(hang) },
+    limits: { retryDelayMs: 0 },
     afterMs: TOOL_STEP_DEADLINE_MS,
     outcome: 'rejected',
     output: 'fallback: unavailable',
-    tries: 0,
+    tries: 1,
   },
   {
     rule: 'a breaker that throws ends the call with the fallback',
-    parts: { admit: crash },
+    parts: { run: crash, admit: later(crash) },
+    limits: { retryDelayMs: 0 },
     outcome: 'failed',
     output: 'fallback: failed',
-    tries: 0,
+    tries: 1,
   },
   {
     rule: 'a refusal of the tool reaches the model verbatim and is not tried again',
@@ -287,8 +296,7 @@ describe('toolCall', () => {
   });
 
   test('the breaker decides again before every retry', async () => {
-    let asked = 0;
-    const call = startCall({ run: crash, admit: () => Promise.resolve({ admitted: ++asked < 3 }) });
+    const call = startCall({ run: crash, admit: (asked) => Promise.resolve({ admitted: asked < 3 }) });
     await call.clock.advance(2000);
     expect(call.actor.getSnapshot().output).toMatchObject({ outcome: 'rejected', tries: 2 });
   });
@@ -308,8 +316,8 @@ describe('toolCall', () => {
   });
 
   const stops: readonly { state: string; parts: Parts; atMs: number; breaker: readonly string[] }[] = [
-    { state: 'validating', parts: { validate: hang }, atMs: 0, breaker: [] },
-    { state: 'admitting', parts: { admit: hang }, atMs: 0, breaker: [] },
+    { state: 'validating', parts: { validate: hang }, atMs: 0, breaker: ['released'] },
+    { state: 'admitting', parts: { run: hang, admit: later(hang) }, atMs: 6000, breaker: ['failed', 'released'] },
     { state: 'running', parts: { run: hang }, atMs: 0, breaker: ['released'] },
     { state: 'waitingRetry', parts: { run: hang }, atMs: 5000, breaker: ['failed'] },
     {
@@ -338,7 +346,7 @@ describe('toolCall', () => {
       new Promise<T>((resolve) => void clock.setTimeout(() => resolve(value), TOOL_STEP_DEADLINE_MS - 1));
     const logic = toolCallMachine.provide({
       actors: {
-        validateCall: fromPromise<void, ToolCallRef>(() => slow(undefined)),
+        validateCall: fromPromise<{ admitted: boolean }, ToolCallRef>(() => slow({ admitted: true })),
         admitCall: fromPromise<{ admitted: boolean }, ToolCallRef>(() => slow({ admitted: true })),
         runTool: fromPromise<string, ToolCallRef>(hang),
         fallBack: fromPromise<string, FallBackRef>(() => slow('fallback')),
@@ -382,6 +390,7 @@ describe('toolCall', () => {
     const [end, actions] = transition(toolCallMachine, start, { type: 'tool.cancel' });
     expect(end.value).toBe('cancelled');
     expect(actions.map((action) => action.type).filter((type) => !type.startsWith('xstate.'))).toEqual([
+      'tellBreaker',
       'recordOutput',
     ]);
   });
@@ -395,7 +404,8 @@ describe('toolCall', () => {
     const failed = (state: string, error: unknown) => ({ type: `xstate.error.actor.0.toolCall.${state}`, error });
     const events = [
       { type: 'tool.cancel' },
-      done('validateCall', 'validating', undefined),
+      done('validateCall', 'validating', { admitted: true }),
+      done('validateCall', 'validating', { admitted: false }),
       failed('validating', new AgentError('ERR_TOOL_ARGUMENTS', 'x')),
       done('admitCall', 'admitting', { admitted: true }),
       done('admitCall', 'admitting', { admitted: false }),

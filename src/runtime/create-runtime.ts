@@ -245,7 +245,7 @@ class VoiceRuntime implements Runtime {
     let scope: SessionScope;
     try {
       const providers = await resolveProviders(agent, this.#defaults, this.clock, options.audio);
-      if (this.#closing !== null) throw new AgentError('ERR_CLOSED', 'the runtime is closed');
+      this.#mustBeOpen();
       if (session.state === 'closed') throw new AgentError('ERR_CLOSED', 'the session was closed while it started');
       agent.attach(session);
       scope = new SessionScope({
@@ -278,9 +278,13 @@ class VoiceRuntime implements Runtime {
     return scope;
   }
 
-  #admit(): void {
+  #mustBeOpen(): void {
     if (this.#closing !== null)
       throw new AgentError('ERR_CLOSED', 'the runtime is closed', { fix: 'Create a new runtime' });
+  }
+
+  #admit(): void {
+    this.#mustBeOpen();
     const { maxSessions } = this.#options;
     if (this.#sessions.size >= maxSessions)
       throw new AgentError('ERR_MAX_SESSIONS', `${this.#sessions.size} sessions are open`, {
@@ -325,7 +329,10 @@ class VoiceRuntime implements Runtime {
     const hasFailed = scope.shownState === 'failed';
     if (ledger.closing === null) {
       const error = hasFailed
-        ? new AgentError('ERR_TRANSPORT', 'the transport did not connect in time')
+        ? new AgentError('ERR_TRANSPORT', 'the transport did not connect in time', {
+            field: 'deadlines.connectMs',
+            fix: 'Check address and network, or raise it',
+          })
         : new AgentError('ERR_SESSION', 'the session gave up after its parts could not be restarted');
       scope.problem('session', error);
       ledger.closing = { reason: error.code, sinceMs: this.clock.now(), error };
@@ -334,7 +341,7 @@ class VoiceRuntime implements Runtime {
     scope.commitRest();
     for (const { callId } of ledger.openCalls()) endCall(scope, callId, CALL_CANCELLED);
     const never = new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`);
-    scope.rejectOpened(scope.transportFailure ?? never);
+    scope.rejectOpened(scope.transportFailure ?? error ?? never);
     scope.dispose();
     removeScope(scope.id);
     session.agent.detach(session);

@@ -182,9 +182,10 @@ export class JobContext {
   /**
    * Starts a session in this process, in the room of the job unless a transport is given. The job lives at least as
    * long, and the session is closed when the job ends. All sessions of a job share one stay in its room.
+   * @throws AgentError as a session's `start` does; `ERR_CLOSED` when the job is ending
    */
   async startSession(options: JobSessionOptions): Promise<AgentSession> {
-    this.signal.throwIfAborted();
+    this.#mustGoOn('startSession');
     return this.#sessions.start(options);
   }
 
@@ -195,10 +196,11 @@ export class JobContext {
 
   /**
    * Joins the room without a session, so that participants and tones are known before there is one. Stays until the job or
-   * the room ends. Idempotent. @throws AgentError `ERR_TRANSPORT`
+   * the room ends. Idempotent.
+   * @throws AgentError `ERR_TRANSPORT`; `ERR_CLOSED` when the job is ending
    */
   async joinRoom(): Promise<void> {
-    this.signal.throwIfAborted();
+    this.#mustGoOn('joinRoom');
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
     if (isFirst) this.addShutdownCallback(() => this.#room.leave(), 'room');
@@ -336,7 +338,7 @@ export class JobContext {
   deleteRoom(reason = 'the agent ended the call'): Promise<void> {
     const deleted = this.#deleteRoom(reason);
     // Leaving ends the sessions, and with them a job that nothing else keeps alive.
-    this.hold(deleted.catch(() => {}));
+    this.hold(deleted.catch(() => {})); // the caller is told
     return deleted;
   }
 
@@ -377,9 +379,14 @@ export class JobContext {
   }
 
   #onEnd(run: ShutdownCallback, name: string): () => void {
-    if (this.signal.aborted) throw new AgentError('ERR_CLOSED', 'the job is ending', { field: 'addShutdownCallback' });
+    this.#mustGoOn('addShutdownCallback');
     const callback = { name, run };
     this.#callbacks.add(callback);
     return () => this.#callbacks.delete(callback);
+  }
+
+  #mustGoOn(field: string): void {
+    if (this.signal.aborted)
+      throw new AgentError('ERR_CLOSED', 'the job is ending', { field, fix: 'Look at the signal of the job first' });
   }
 }

@@ -80,3 +80,19 @@ test.each([
   expect(await closed).toEqual([expectedMs, 'enough', 'enough']);
   await call.end();
 });
+
+test('a transport that never answers fails the start with the deadline and what to do about it', async () => {
+  const call = await startTestCall();
+  const transport: Transport = { label: 'dead', open: () => new Promise(() => {}) };
+  const session = call.runtime.createSession({ agent: new Agent({}), transport, options: { audio: false } });
+  const errors: unknown[] = [];
+  session.on('session_error', (event) => errors.push(event));
+  const started = Promise.allSettled([session.start()]);
+  await call.clock.advance(20_000);
+  expect(session.state).toBe('failed');
+  expect(await started).toMatchObject([{ reason: { code: 'ERR_TRANSPORT', field: 'deadlines.connectMs' } }]);
+  expect(errors).toMatchObject([
+    { code: 'ERR_TRANSPORT', message: expect.stringMatching(/^deadlines\.connectMs: .*Check address and network/u) },
+  ]);
+  await call.end();
+});

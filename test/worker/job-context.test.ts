@@ -69,6 +69,21 @@ describe('the life of a job', () => {
     await worker.end();
   });
 
+  test('a job that is ending starts nothing more, and says so with a code', async () => {
+    const worker = await startJob();
+    const { context } = worker.job('AJ_1');
+    context.shutdown('the user said goodbye');
+    await worker.settle();
+    const session = { agent: new Agent({}), transport: new LoopbackUser({ clock: worker.clock }).transport };
+    for (const refused of [context.startSession(session), context.joinRoom()])
+      await expect(refused).rejects.toMatchObject({
+        name: 'AgentError',
+        code: 'ERR_CLOSED',
+        message: expect.stringContaining('the job is ending'),
+      });
+    await worker.end();
+  });
+
   test('what the signal breaks is no failure of the job', async () => {
     const entry = (job: JobContext) =>
       new Promise((_, reject) => job.signal.addEventListener('abort', () => reject(new Error('aborted'))));

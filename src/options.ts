@@ -32,7 +32,7 @@ export function parseOptions<T>(
   throw new AgentError(code, `${where} is not valid`, {
     field: path === '' ? where : path,
     rule: issue?.message ?? 'does not fit its schema',
-    fix: `Correct \`${path === '' ? where : path}\` and call again`,
+    fix: `Correct \`${path === '' ? where : path}\``,
     cause: result.error,
   });
 }

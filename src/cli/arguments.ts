@@ -26,7 +26,7 @@ export interface Arguments {
 }
 
 /** Every command has it. */
-const HELP: OptionSpec = { name: '--help', help: 'Show this.' };
+const HELP: OptionSpec = { name: '--help', help: 'Shows this help.' };
 
 /** @throws AgentError `ERR_USAGE` */
 export function parseArguments(command: CommandSpec, argv: readonly string[]): Arguments {

@@ -15,14 +15,14 @@ Usage: livekitex-agent COMMAND [OPTIONS]
 Commands:
   demo            ${DEMO_COMMAND.summary.split('\n')[0]}
   start           Runs a worker that LiveKit dispatches calls to.
-  dev             The same while its code is written: every change is taken over.
+  dev             The same during development: reloads when the code changes.
   models pull     ${MODELS_COMMANDS.pull.summary}
   models list     ${MODELS_COMMANDS.list.summary}
   models verify   Checks the speech models against their checksums.
 
 Options:
-  --version       Show the version.
-  --help          Show this; after a command, its own help.
+  --version       Shows the version.
+  --help          Shows this help, or that of a command.
 `;
 
 async function run(argv: readonly string[], io: CommandIo): Promise<number> {

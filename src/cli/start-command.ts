@@ -25,23 +25,27 @@ import type { CommandIo, WorkerOrder } from './terminal-io.ts';
 const FORMATS = ['json', 'pretty'] as const;
 /** About half a minute at full jitter: long enough for a server that starts beside the worker. */
 const DEFAULT_ATTEMPTS = 10;
+/** A week and more. */
+const MAX_ATTEMPTS = 99_999;
+const MAX_PORT = 65_535;
+const HEALTH_TOKEN = 'LIVEKITEX_AGENT_HEALTH_TOKEN';
 
 export const START_COMMAND: CommandSpec = {
   name: 'start',
   summary: 'Runs the worker that FILE exports by default (made by defineWorker), and drains it on SIGTERM or Ctrl-C.',
   options: [
     { name: '--url', value: 'URL', help: 'Address of the LiveKit server. Default: LIVEKIT_URL.' },
-    { name: '--attempts', value: 'N', help: 'Attempts to connect at the start, 0 for ever. Default 10.' },
+    { name: '--attempts', value: 'N', help: 'How often to try to connect at startup; 0 = no limit. Default 10.' },
     { name: '--health-host', value: 'HOST', help: 'Where the health server listens. Default 127.0.0.1.' },
     { name: '--health-port', value: 'PORT', help: 'Its port; 0 takes a free one. Default 8081.' },
     { name: '--in-process', help: 'Runs the jobs in this process instead of a pool of host processes.' },
     { name: '--no-health', help: 'Runs without a health server.' },
-    { name: '--ignore-load', help: 'Takes calls also when the processor of the machine is in full use.' },
+    { name: '--ignore-load', help: 'Takes calls even when the CPU is fully busy.' },
     { name: '--log-level', value: 'LEVEL', choices: LOG_LEVELS, help: 'Log lines on stderr. Default info.' },
     { name: '--log-format', value: 'FORMAT', choices: FORMATS, help: 'For machines or for people. Default json.' },
   ],
   notes: [
-    'Key and secret come from LIVEKIT_API_KEY and LIVEKIT_API_SECRET; LIVEKITEX_AGENT_HEALTH_TOKEN protects the health\nserver. The first signal drains: no new jobs, running ones go on to their end. The second ends them, with their\nshutdown callbacks; a third ends the process.',
+    'Key and secret come from LIVEKIT_API_KEY and LIVEKIT_API_SECRET; LIVEKITEX_AGENT_HEALTH_TOKEN protects the health\nserver. The first signal drains: no new jobs, running ones go on to their end, for an hour at most unless the worker\nsays otherwise (drainTimeoutMs). The second ends them, with their shutdown callbacks; a third ends the process.',
     'Exit code: 0 after a drain, 1 for a wrong configuration, code that cannot run or a worker that gave up, 2 when the\nserver cannot be reached, 3 when it refuses the key. After its first registration a worker connects again for ever.',
   ],
 };
@@ -78,7 +82,7 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
   const write = (line: string) => io.stderr.write(isPretty ? prettyLine(line, style) : line);
   const logger = pinoLogger({ level, write });
   const url = options.value('--url');
-  const attempts = numberOf(options, '--attempts', DEFAULT_ATTEMPTS);
+  const attempts = numberOf(options, '--attempts', DEFAULT_ATTEMPTS, MAX_ATTEMPTS);
   const path = resolve(file);
   const worker = await workerIn(path);
   const runner = options.has('--in-process') ? undefined : poolFor(worker, path, level, logger);
@@ -90,16 +94,14 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     initialAttempts: attempts === 0 ? null : attempts,
     ...(options.has('--ignore-load') && { cpu: () => 0 }),
   });
-  const token = io.env.LIVEKITEX_AGENT_HEALTH_TOKEN;
+  const token = io.env[HEALTH_TOKEN];
   const health = options.has('--no-health')
     ? null
-    : new HealthServer({
-        source: manager,
-        tools: () => globalTools.list(),
-        host: options.value('--health-host') ?? '127.0.0.1',
-        port: numberOf(options, '--health-port', 8_081),
-        ...(token !== undefined && { token }),
-        logger,
+    : namedAs({ token: HEALTH_TOKEN }, () => {
+        const host = options.value('--health-host') ?? '127.0.0.1';
+        const port = numberOf(options, '--health-port', 8_081, MAX_PORT);
+        const tools = () => globalTools.list();
+        return new HealthServer({ source: manager, tools, host, port, logger, ...(token !== undefined && { token }) });
       });
   const drain = () => void manager.drain();
   const obey: Readonly<Record<WorkerOrder, () => unknown>> = {
@@ -165,7 +167,11 @@ async function workerIn(file: string): Promise<WorkerDefinition> {
   try {
     module = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, { field: 'FILE', cause: error });
+    throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, {
+      field: 'FILE',
+      fix: 'Correct the module; a .ts file needs Node 22.18 or newer',
+      cause: error,
+    });
   }
   if (isWorker(module.default)) return module.default;
   throw new AgentError('ERR_OPTION', `${file} exports no worker`, {
@@ -174,14 +180,28 @@ async function workerIn(file: string): Promise<WorkerDefinition> {
   });
 }
 
-function numberOf(options: Arguments, name: string, fallback: number): number {
+function numberOf(options: Arguments, name: string, fallback: number, max: number): number {
   const text = options.value(name);
   if (text === undefined) return fallback;
-  if (/^\d{1,5}$/.test(text)) return Number(text);
+  if (/^\d{1,5}$/.test(text) && Number(text) <= max) return Number(text);
   throw new AgentError('ERR_USAGE', `does not know ${JSON.stringify(text)}`, {
     field: name,
-    rule: 'must be a whole number >= 0',
+    rule: `must be a whole number from 0 to ${max}`,
   });
+}
+
+/** An option that is wrong is told by the name under which it was given: that of a variable, as a rule. */
+function namedAs<T>(names: Readonly<Record<string, string>>, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const { code, field = '', rule } = error;
+    const name = names[field];
+    if (name === undefined) throw error;
+    const detail = { field: name, fix: `Correct ${name}`, cause: error };
+    throw new AgentError(code, 'is not valid', { ...detail, ...(rule !== undefined && { rule }) });
+  }
 }
 
 function exitCodeOf(code: string): number {

@@ -35,7 +35,13 @@ describe('is one line that says what to do, and an exit code', () => {
       /endpointing\.mindelayMs: .*not an option; there are minDelayMs/,
     ],
     ['a slow prewarm', [fixture('slow-worker'), '--in-process'], {}, 1, /prewarmTimeoutMs: .*not end in time.*Raise/],
-    ['a module that throws', [fixture('throwing-worker')], {}, 1, /FILE: .*no weights in the cache/],
+    [
+      'a module that throws',
+      [fixture('throwing-worker')],
+      {},
+      1,
+      /FILE: .*no weights in the cache.*Correct the module; a .ts file needs Node 22\.18/,
+    ],
     ['an address that is none', [IDLE_WORKER], { LIVEKIT_URL: 'lk.test:7880' }, 1, /url: .*ws, wss, http or https/],
     [
       'an address with a password',

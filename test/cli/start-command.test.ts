@@ -38,7 +38,16 @@ describe('exit codes', () => {
     ['an unknown option', [FILE, '--healthport', '1'], {}, 1, '--health-port'],
     ['a wrong address', [FILE, '--no-health'], { LIVEKIT_URL: 'lk.test' }, 1, 'url'],
     ['a missing secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: '' }, 1, 'apiSecret'],
-    ['a short health token', [FILE], { LIVEKITEX_AGENT_HEALTH_TOKEN: 'x' }, 1, 'token'],
+    [
+      'a short health token',
+      [FILE],
+      { LIVEKITEX_AGENT_HEALTH_TOKEN: 'x' },
+      1,
+      'LIVEKITEX_AGENT_HEALTH_TOKEN: is not valid (must have at least 16 characters)',
+    ],
+    ['an address that is not of this machine', [FILE, '--health-host', '192.0.2.1'], {}, 1, 'host: the health server'],
+    ['too many attempts', [FILE, '--attempts', '100000'], {}, 1, 'from 0 to 99999'],
+    ['a port that is none', [FILE, '--health-port', '65536'], {}, 1, 'from 0 to 65535'],
     [
       'a server that is not there',
       [FILE, '--no-health', '--attempts', '1', '--url', 'ws://127.0.0.1:9'],

@@ -61,6 +61,9 @@ const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8_192;
 
 /** Answers probes, Prometheus and operators over HTTP. It is started and closed by whoever made it; the worker knows nothing of it. */
+/** Not of this machine; a name that nobody knows; a name that cannot be asked for now. */
+const WRONG_HOST: readonly unknown[] = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'];
+
 export class HealthServer {
   readonly #options: OptionsOf<typeof schema>;
   readonly #server: Server;
@@ -114,14 +117,13 @@ export class HealthServer {
   async start(): Promise<{ readonly url: string }> {
     const { host, port, logger } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      const fail = (error: Error) =>
-        reject(
-          new AgentError('ERR_OPTION', `the health server cannot listen on ${host}:${port}: ${textOf(error)}`, {
-            field: 'port',
-            fix: 'Choose a free port, or 0 for any',
-            cause: error,
-          }),
-        );
+      const fail = (error: NodeJS.ErrnoException) => {
+        const message = `the health server cannot listen on ${host}:${port}: ${textOf(error)}`;
+        const detail = WRONG_HOST.includes(error.code)
+          ? { field: 'host', fix: 'Choose an address of this machine (`--health-host`)' }
+          : { field: 'port', fix: 'Choose a free port (`--health-port`), or 0 for any' };
+        reject(new AgentError('ERR_OPTION', message, { ...detail, cause: error }));
+      };
       this.#server.once('error', fail);
       this.#server.listen(port, host, () => {
         this.#server.off('error', fail);

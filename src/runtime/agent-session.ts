@@ -181,8 +181,9 @@ export class AgentSession {
    */
   commitTurn(): void {
     const scope = this.#running();
-    scope.ledger.speech.committed = true;
+    // What a slow detector has still to look at was said before.
     scope.input.forceEnd();
+    scope.ledger.speech.commit();
     scope.tell({ type: 'turn.commit' });
   }
 

@@ -38,6 +38,7 @@ const NOTHING_SAID = {
   finalsOutstanding: 0,
   openWords: 0,
   partialWords: 0,
+  committed: false,
 };
 
 export class UserSpeech {
@@ -48,8 +49,8 @@ export class UserSpeech {
   #lastVoiceAtMs: number | null = null;
   #endedAtMs: number | null = null;
   #lastFinalAtMs: number | null = null;
-  /** The host asked to end the user's turn now. */
-  committed = false;
+  /** The last utterance that the host's commit is about. */
+  #committedUpTo = 0;
 
   constructor(options: UserSpeechOptions) {
     this.#options = options;
@@ -73,6 +74,17 @@ export class UserSpeech {
   /** Ended utterances without a final. */
   get finalsOutstanding(): number {
     return this.#ended.length;
+  }
+
+  /** The host asked to end the user's turn, and something of what was said until then is still open. */
+  get committed(): boolean {
+    const isMeant = (utterance: number) => utterance <= this.#committedUpTo;
+    return this.#utterances.some(({ id }) => isMeant(id)) || this.#words.some(({ utterance }) => isMeant(utterance));
+  }
+
+  /** The host ends the user's turn: what was said so far, and nothing that is said later. */
+  commit(): void {
+    this.#committedUpTo = this.#utteranceCount;
   }
 
   /** What the user said in this turn so far, partial words included. */
@@ -159,7 +171,6 @@ export class UserSpeech {
     const ids = this.#utterances.map(({ id }) => id);
     this.#words = [];
     this.#utterances = [];
-    this.committed = false;
     return ids;
   }
 
@@ -167,7 +178,6 @@ export class UserSpeech {
   takeReadyWords(): readonly Said[] {
     const ready = this.#readyWords;
     this.#words = this.#words.filter((words) => !ready.includes(words));
-    this.committed = false;
     return asOne(ready);
   }
 
@@ -199,19 +209,19 @@ export class UserSpeech {
         ...NOTHING_SAID,
         lastVoiceAtMs: this.#lastVoiceAtMs,
         speechEndedAtMs: this.#endedAtMs,
-        committed: this.committed,
       };
     const open = this.#open;
     const ended = this.#ended;
+    const ready = this.#readyWordsBefore(ended);
     return {
       userSpeaking: open !== undefined,
       sustained: open?.sustained ?? ended.at(-1)?.sustained ?? false,
-      sustainedWords: this.#readyWords.some(({ sustained }) => sustained),
+      sustainedWords: ready.some(({ sustained }) => sustained),
       endedSustained: ended.some(({ sustained }) => sustained),
       lastVoiceAtMs: this.#lastVoiceAtMs,
       speechEndedAtMs: this.#endedAtMs,
       finalsOutstanding: ended.length,
-      openWords: this.#readyWordsBefore(ended).reduce((sum, { text }) => sum + countWords(text), 0),
+      openWords: ready.reduce((sum, { text }) => sum + countWords(text), 0),
       partialWords: this.#utterances.reduce((sum, { partial }) => sum + countWords(partial), 0),
       committed: this.committed,
     };

@@ -156,6 +156,16 @@ const rows: readonly Row[] = [
     state: 'thinking',
   },
   {
+    rule: 'nor does one of words that are there already',
+    steps: [
+      resumed,
+      { event: { type: 'transcript.finalized' }, levels: { openWords: 2, lastVoiceAtMs: 9_990 } },
+      { event: { type: 'turn.commit' }, levels: { committed: true } },
+    ],
+    state: 'thinking',
+    does: 'startTurn',
+  },
+  {
     rule: 'speech that was thrown away is not listened to any more',
     steps: [
       resumed,

@@ -113,10 +113,37 @@ test('cleared speech is gone, and its finals are not expected any more', () => {
   const { speech, utter } = setUp();
   const id = utter();
   speech.addFinal(utter(), 'words');
-  speech.committed = true;
+  speech.commit();
   expect(speech.clear()).toEqual([id]);
   expect(speech.addFinal(id, 'late').expected).toBe(false);
   expect(speech.levels()).toMatchObject({ openWords: 0, finalsOutstanding: 0, committed: false });
+});
+
+test('a commit is about what was said until then, as long as something of it is open', () => {
+  const { speech, utter, taken } = setUp();
+  speech.commit();
+  expect(speech.levels().committed).toBe(false);
+  const meant = utter();
+  expect(speech.levels().committed).toBe(false);
+  speech.commit();
+  expect(speech.levels().committed).toBe(true);
+  const later = utter();
+  speech.addFinal(meant, 'one');
+  expect(speech.levels().committed).toBe(true);
+  expect(taken()).toEqual(['one']);
+  speech.addFinal(later, 'two');
+  expect(speech.levels()).toMatchObject({ openWords: 1, committed: false });
+});
+
+test('a commit of what turns out to be noise is over with it', () => {
+  const { speech, utter } = setUp();
+  const noise = speech.begin();
+  speech.commit();
+  speech.end(0);
+  expect(speech.levels().committed).toBe(true);
+  speech.addFinal(noise, '');
+  speech.addFinal(utter(), 'one');
+  expect(speech.levels().committed).toBe(false);
 });
 
 test('the end takes words and partials in the order in which they were said', () => {

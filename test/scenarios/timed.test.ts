@@ -205,6 +205,23 @@ test('a turn that is committed within its last syllable is answered once, and at
   await call.end();
 });
 
+test('a commit of nothing is no commit of what is said later', async () => {
+  const call = await startTestCall({
+    answers: { 'My name is': { text: 'Yes?' }, 'My name is Ada': { text: 'Hello, Ada.' } },
+    options: { endpointing: { minDelayMs: 1_000 } },
+  });
+  call.user.sendSilence(20_000);
+  call.session.commitTurn();
+  await call.until(1_000);
+  call.user.speak('My name is', { durationMs: 900, sttDelayMs: 100 });
+  await call.until(2_700);
+  call.user.speak('Ada', { durationMs: 600, sttDelayMs: 100 });
+  await call.until(10_000);
+  expect(history(call)).toEqual(['user: My name is Ada', 'assistant: Hello, Ada.']);
+  expect(call.llm.requests).toHaveLength(1);
+  await call.end();
+});
+
 test('what the user says during a reply can be thrown away, and the reply goes on', async () => {
   const call = await greeted({
     answers: { Hello: { text: 'a long answer' } },

@@ -30,6 +30,8 @@ interface Sighting {
   readonly trouble: Trouble;
   readonly sinceMs: number;
   readonly looks: number;
+  /** It was there once: its agent was seen here, or the server says that its job has ended. */
+  readonly hasBegun: boolean;
 }
 
 interface WatchedRoom {
@@ -37,14 +39,20 @@ interface WatchedRoom {
   checkedAtMs: number;
   /** By dispatch id, or job id for `deleted`. */
   sightings: ReadonlyMap<string, Sighting>;
+  /** Dispatches whose agents were seen in the room. */
+  readonly served: Set<string>;
 }
 
 /** The server needs up to 5 s to find out who serves a name and 3 s to hand a job out; later it does not try any more. */
 const UNTAKEN_MS = 8_000;
 /** An agent may be joining anew. One that only lost its connection is still listed by the server, for some 20 s. */
 const ABSENT_MS = 2_000;
-/** Assigned -> joined, on a machine in full use. */
-const JOIN_MS = 10_000;
+/**
+ * Dispatched -> in the room, for an agent that nobody has seen yet: jobs may look something up first, or call a telephone,
+ * which rings for 30 s. One that dies in that time is missed for as long; any other one has been seen: a dead one is listed
+ * for some 20 s, which is eight looks.
+ */
+const JOIN_MS = 60_000;
 /** Rooms with something odd that are looked at in one look. */
 const MAX_SUSPECTS = 64;
 /** Other rooms that are looked at in one look, in turn; two calls each. */
@@ -73,16 +81,27 @@ export class RoomWatch {
   /** Nothing is concluded from one look: a room must look the same twice in a row. */
   judge(facts: RoomFacts): readonly Verdict[] {
     const { room, dispatches, participants, ownJobs, nowMs } = facts;
-    const before = this.#rooms.get(room.sid)?.sightings;
+    const { sightings: before, served = new Set<string>() } = this.#rooms.get(room.sid) ?? {};
     const sightings = new Map<string, Sighting>();
     const verdicts: Verdict[] = [];
     const see = (id: string, trouble: Trouble): Sighting => {
       const known = before?.get(id);
-      const sighting =
-        known?.trouble === trouble ? { ...known, looks: known.looks + 1 } : { trouble, sinceMs: nowMs, looks: 1 };
+      const isSame = known?.trouble === trouble;
+      const hasBegun = served.has(id);
+      const sighting = {
+        trouble,
+        hasBegun,
+        sinceMs: isSame ? known.sinceMs : nowMs,
+        looks: isSame ? known.looks + 1 : 1,
+      };
       sightings.set(id, sighting);
       return sighting;
     };
+    for (const dispatch of dispatches) {
+      const job = roomJobOf(dispatch);
+      const isThere = participants.some(({ identity }) => identity === job?.agentIdentity);
+      if (isThere || job?.status === 'failed') served.add(dispatch.id);
+    }
     for (const dispatch of participants.some(isUser) ? dispatches : []) {
       const trouble = this.#troubleOf(dispatch, facts);
       if (trouble === null) continue;
@@ -95,7 +114,7 @@ export class RoomWatch {
       if (listed.has(dispatchId)) continue;
       if (see(jobId, 'deleted').looks >= 2) verdicts.push({ kind: 'end', jobId });
     }
-    this.#rooms.set(room.sid, { name: room.name, checkedAtMs: nowMs, sightings });
+    this.#rooms.set(room.sid, { name: room.name, checkedAtMs: nowMs, sightings, served });
     return verdicts;
   }
 
@@ -130,10 +149,14 @@ export function isUser({ kind }: ServerParticipant): boolean {
   return kind !== 'agent' && kind !== 'egress';
 }
 
-function isOldEnough({ trouble, sinceMs }: Sighting, dispatch: ServerDispatch, { nowMs, wallMs }: RoomFacts): boolean {
+function isOldEnough(
+  { trouble, sinceMs, hasBegun }: Sighting,
+  dispatch: ServerDispatch,
+  { nowMs, wallMs }: RoomFacts,
+): boolean {
   const seenMs = nowMs - sinceMs;
   // The clock of the server may be off; what was seen here for long enough counts as well.
   const ageMs = Math.max(seenMs, wallMs - dispatch.createdAtEpochMs);
   if (trouble === 'untaken') return ageMs >= UNTAKEN_MS;
-  return trouble === 'replaced' || (seenMs >= ABSENT_MS && ageMs >= JOIN_MS);
+  return trouble === 'replaced' || (seenMs >= ABSENT_MS && (hasBegun || ageMs >= JOIN_MS));
 }

@@ -54,6 +54,32 @@ describe('rooms that lost their agent', () => {
     await later(15_000, () => expect(agentsOf(room)).toBe(1));
   });
 
+  test.each([12, 15, 50])(
+    'an agent that joins after %i s is not taken for dead by workers that look',
+    async (seconds) => {
+      const first = await cluster.addWorker();
+      first.joinMs = seconds * 1_000;
+      await clock.advance(100);
+      const room = cluster.open('a');
+      await clock.advance(1_000);
+      await cluster.addWorker();
+      await later(120_000, () => expect([agentsOf(room), cluster.created]).toEqual([1, 0]));
+    },
+  );
+
+  test('an agent that died before anybody saw it is replaced after a minute', async () => {
+    const first = await cluster.addWorker();
+    first.joinMs = 30_000;
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(1_000);
+    first.die();
+    await cluster.addWorker();
+    await clock.advance(55_000);
+    expect(cluster.created).toBe(0);
+    await later(15_000, () => expect(agentsOf(room)).toBe(1));
+  });
+
   test('a room that nobody took is taken by a worker that starts later', async () => {
     const room = cluster.open('a');
     await clock.advance(60_000);

@@ -66,6 +66,8 @@ export class SimWorker {
   readonly lines: LogLine[] = [];
   readonly manager: WorkerManager;
   isDead = false;
+  /** What its jobs do before they join. */
+  joinMs = JOIN_MS;
   status = WorkerStatus.WS_AVAILABLE;
   listener: SocketListener | null = null;
   isRegistered = false;
@@ -198,7 +200,7 @@ export class SimWorker {
       },
     });
     report({ type: 'job.started' });
-    void sleep(clock, JOIN_MS).then(() => {
+    void sleep(clock, this.joinMs).then(() => {
       if (isOver) return;
       const joining = {
         identity,

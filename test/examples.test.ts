@@ -1,19 +1,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { AS_INSTALLED } from './as-installed.ts';
 import { exampleFiles, ROOT, readText } from './snippets.ts';
 import { eventually, MAIN, useEndpoint } from './worker/real-endpoint.ts';
-
-/** Stands in for an installed package: its name leads to the sources. */
-const HOOK = `import { registerHooks } from 'node:module';
-const src = ${JSON.stringify(`file://${ROOT}/src/`)};
-registerHooks({ resolve: (name, context, next) => {
-  if (name === 'livekitex-agent') return next(src + 'index.ts', context);
-  if (name.startsWith('livekitex-agent/')) return next(src + name.slice(16) + '/index.ts', context);
-  return next(name, context);
-} });`;
-
-const WITH_HOOK = ['--import', `data:text/javascript,${encodeURIComponent(HOOK)}`];
 
 /** Those that need a server. */
 const workerFiles = exampleFiles().filter((file) => file.startsWith('examples/livekit/'));
@@ -21,7 +11,7 @@ const workerFiles = exampleFiles().filter((file) => file.startsWith('examples/li
 /** Runs an example with an empty model cache and a registry that does not exist: it must need neither. */
 function run(file: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...WITH_HOOK, file], {
+    const child = spawn(process.execPath, [...AS_INSTALLED, file], {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH,
@@ -76,7 +66,7 @@ describe('workers', () => {
     '%s is started by `livekitex-agent start`, registers, and drains on SIGTERM',
     async (file) => {
       const env = { ...process.env, ...server.env };
-      const argv = [...WITH_HOOK, MAIN, 'start', file, '--health-port', '0'];
+      const argv = [...AS_INSTALLED, MAIN, 'start', file, '--health-port', '0'];
       const child = spawn(process.execPath, argv, { cwd: ROOT, env, stdio: 'ignore' });
       try {
         const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));

@@ -33,11 +33,15 @@ export interface ReciteScope extends Pick<RespondScope, 'writer' | 'beginItem' |
 
 const PROGRESS_EVERY_MS = 500;
 
-/** Returns the number of tool calls that were recorded. */
+/**
+ * Returns the number of tool calls that were recorded.
+ * @throws AgentError `ERR_PROVIDER` when the model failed, and when all it did was to call tools where it may call none
+ */
 export async function respond(scope: RespondScope, isLastStep: boolean, signal: AbortSignal): Promise<number> {
   let itemId: string | null = null;
   let text = '';
   let calls = 0;
+  let refusedCalls = 0;
   let progressAtMs = Number.NEGATIVE_INFINITY;
   const progress = () => {
     const now = scope.now();
@@ -64,7 +68,10 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
         return;
       }
       case 'toolCall':
-        if (toolChoice === 'none') return;
+        if (toolChoice === 'none') {
+          refusedCalls++;
+          return;
+        }
         if (scope.onCall(callOf(chunk))) calls++;
         progress();
         return;
@@ -79,6 +86,11 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
   } finally {
     stream.release();
   }
+  // Silence would be the answer.
+  if (refusedCalls > 0 && text.trim() === '' && scope.isCurrent())
+    throw new AgentError('ERR_PROVIDER', `${llm.label} called a tool though it was asked for words`, {
+      fix: 'Look whether the model honours `toolChoice`, or raise `maxToolSteps`',
+    });
   if (itemId !== null) {
     scope.writer.end();
     scope.onEnd(text);

@@ -81,6 +81,27 @@ describe('an attempt that finds tool calls of the one before', () => {
   );
 });
 
+test('a model that calls a tool where it may call none, and says nothing, is apologised for', async () => {
+  let requests = 0;
+  const llm: Llm = {
+    label: 'stubborn',
+    async *chat() {
+      requests++;
+      yield { type: 'toolCall', callId: `call_${requests}`, name: 'look', arguments: '{}' };
+    },
+  };
+  const look = tool({ name: 'look', description: 'Looks.', execute: () => 'sunny' });
+  const options = { maxToolSteps: 0, fallbackMessage: 'Once more, please.' };
+  const call = await startTestCall({ agent: { llm, tools: [look] }, options });
+  call.user.type('Question');
+  await call.until(10_000);
+  expect(said(call)).toEqual(['user: Question', 'assistant: Once more, please.']);
+  expect(call.log.filter(({ name }) => name === 'session_error').map(({ event }) => event)).toMatchObject([
+    { code: 'ERR_PROVIDER', part: 'turn', message: expect.stringContaining('stubborn') },
+  ]);
+  await call.end();
+});
+
 test.each([
   ['no noise', 20_000],
   ['a noise over its end', 2_000],

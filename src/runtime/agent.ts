@@ -210,7 +210,11 @@ export class Agent {
   }
 
   #refusal(call: keyof typeof ALLOWED): AgentError {
-    const fix = { created: 'Call configure first', destroyed: 'Create a new Agent' }[this.state as string];
+    const fixes: Partial<Record<AgentState, string>> = {
+      created: 'Call configure first',
+      destroyed: 'Create a new Agent',
+    };
+    const fix = fixes[this.state];
     return new AgentError('ERR_AGENT_STATE', `${call} is not allowed while the agent is ${this.state}`, {
       field: 'agent',
       rule: ALLOWED[call],

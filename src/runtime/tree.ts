@@ -41,8 +41,8 @@ const output = supervisor<SessionTreeInput>({
 });
 
 /** Children are temporary: a turn that crashed is tried again by the session, from the ledger. */
-const turns = dynamicSupervisor({ id: 'turns', intensity: 3, periodMs: 5_000 });
-const toolCalls = dynamicSupervisor({ id: 'toolCalls', intensity: 3, periodMs: 5_000 });
+const turns = dynamicSupervisor<SessionTreeInput>({ id: 'turns', intensity: 3, periodMs: 5_000 });
+const toolCalls = dynamicSupervisor<SessionTreeInput>({ id: 'toolCalls', intensity: 3, periodMs: 5_000 });
 
 const transport: ChildSpec<SessionTreeInput> = {
   id: 'transport',
@@ -116,8 +116,8 @@ export const sessionTree = supervisor<SessionTreeInput>({
     transport,
     supervised('input', input, ({ options }) => options.audio.input),
     supervised('output', output, ({ options }) => options.audio.output),
-    supervised('turns', turns as typeof input),
-    supervised('toolCalls', toolCalls as typeof input),
+    supervised('turns', turns),
+    supervised('toolCalls', toolCalls),
     conversation,
   ],
 });

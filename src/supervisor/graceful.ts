@@ -1,6 +1,7 @@
 // How an actor takes part in its own shutdown, and how a supervisor finds out that it does.
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import { EXIT_EVENT, type ExitEvent } from './messages.ts';
+import { logicOf } from './xstate-internals.ts';
 
 const participants = new WeakSet<AnyActorLogic>();
 
@@ -25,9 +26,4 @@ export function wantsExit(ref: AnyActorRef, event: ExitEvent): boolean {
   } catch {
     return false;
   }
-}
-
-/** Actors carry their logic as a field; `src` may be the name it was invoked under instead. */
-function logicOf(ref: AnyActorRef): AnyActorLogic {
-  return (ref as unknown as { logic: AnyActorLogic }).logic; // every xstate actor has it
 }

@@ -1,5 +1,5 @@
 // The one place that reaches behind xstate's public types. Each access says why no public way exists.
-import type { AnyActorRef } from 'xstate';
+import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import type { ExitReason } from './exit-reason.ts';
 
 /** xstate does not export the type of its systems. */
@@ -11,6 +11,7 @@ interface ActorInternals {
   readonly _processingStatus: number;
   readonly observers: Set<{ complete?: () => void }>;
   readonly eventListeners: Map<string, { readonly size: number }>;
+  readonly logic: AnyActorLogic;
   _stop(): void;
   _stopProcedure(): void;
   _complete(): void;
@@ -47,6 +48,11 @@ export function systemInternals(system: AnyActorSystem): SystemInternals {
 
 function internals(ref: AnyActorRef): ActorInternals {
   return ref as unknown as ActorInternals; // same object, wider view
+}
+
+/** `src`, which is public, may be the name it was invoked under instead. */
+export function logicOf(ref: AnyActorRef): AnyActorLogic {
+  return internals(ref).logic;
 }
 
 /** Started and not ended. A snapshot cannot tell: reducers keep the status `active` after a stop. */

@@ -116,7 +116,7 @@ export class JobRoom {
     this.#isLeaving = true;
     const held = this.#held;
     this.#held = null;
-    const release = await held?.catch(() => undefined);
+    const release = await held?.catch(() => undefined); // told to whoever asked for the room
     await release?.();
   }
 
@@ -129,7 +129,7 @@ export class JobRoom {
       try {
         const release = await withinMs(holding, JOIN_LIMIT_MS, clock);
         if (release !== undefined) return release;
-        holding.then((late) => late()).catch(() => {});
+        holding.then((late) => late()).catch(() => {}); // a join that is late and fails has nothing to release
         throw new AgentError('ERR_TRANSPORT', `the room was not joined within ${JOIN_LIMIT_MS} ms`);
       } catch (thrown) {
         const error = joinError(thrown);

@@ -87,7 +87,7 @@ export class Telephone {
     parseOptions(toneRules, text, 'sendDtmf');
     const { spacingMs } = parseOptions(sendRules, options, 'sendDtmf');
     const sent = this.#sending.then(() => this.#sendTones(text, spacingMs));
-    this.#sending = sent.catch(() => {});
+    this.#sending = sent.catch(() => {}); // told below; the next text is sent all the same
     await sent;
   }
 

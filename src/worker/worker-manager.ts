@@ -281,7 +281,7 @@ export class WorkerManager {
     begin();
     this.#asked.resolve();
     this.#stopping ??= (async () => {
-      await this.#opening?.catch(() => {});
+      await this.#opening?.catch(() => {}); // told to whoever started the worker
       if (this.#root !== null) await shutdown(this.#root);
       await this.#reconciler?.close();
       await this.runner.close();

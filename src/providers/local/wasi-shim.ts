@@ -166,7 +166,7 @@ export function runWasi(module: WebAssembly.Module, args: readonly string[]): Wa
   memory = exports.memory as WebAssembly.Memory; // every WASI command exports its memory and _start
   let exitCode = 0;
   try {
-    (exports._start as () => void)();
+    (exports._start as () => void)(); // see above
   } catch (thrown) {
     if (!(thrown instanceof Exit)) throw thrown;
     exitCode = thrown.code;

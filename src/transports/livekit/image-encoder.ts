@@ -102,7 +102,7 @@ function start(): Worker {
 function stop(reason: string): void {
   const ended = worker;
   worker = null;
-  ended?.terminate().catch(() => {}); // it has ended by itself
+  ended?.terminate().catch(() => {}); // it hangs or has ended by itself; either way nobody waits for it any more
   for (const id of [...jobs.keys()]) settle(id)?.reject(new AgentError('ERR_VIDEO', reason));
 }
 

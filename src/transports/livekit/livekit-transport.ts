@@ -217,7 +217,7 @@ export class LivekitTransport implements Transport {
   }
 
   #discard(joining: Promise<unknown>, connection: RoomConnection): void {
-    const left = joining.catch(() => {}).then(() => connection.close());
+    const left = joining.catch(() => {}).then(() => connection.close()); // why, `open` tells
     this.#discarded = Promise.all([this.#discarded, left]);
   }
 

@@ -265,7 +265,7 @@ export class SharedRoom implements SeatHost {
     stay.isFreed = true;
     const { room } = stay;
     const left = joined
-      .catch(() => {})
+      .catch(() => {}) // told to the seats that waited for it
       // After an end of the server's making the library may reject; there is nothing left to leave then.
       .then(() => withinMs(room.disconnect(), LEAVE_STEP_MS, this.#options.clock))
       .catch((error: unknown) => this.problem('disconnect', error))

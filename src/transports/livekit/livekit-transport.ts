@@ -17,6 +17,7 @@ import { RoomConnection } from './room-connection.ts';
 import type { SessionRoom } from './room-seat.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
+import { SentRecordings } from './sent-recordings.ts';
 import { isServerUrl, SERVER_URL_RULE } from './server-url.ts';
 
 export interface LivekitToken {
@@ -79,8 +80,7 @@ export class LivekitTransport implements Transport {
   readonly #options: OptionsOf<typeof rules>;
   readonly #listeners = new Set<(connection: RoomConnection) => void>();
   readonly #joining = new Set<(connection: RoomConnection) => void>();
-  /** Tracks of users, over all stays in the room. */
-  readonly #heard = new Set<string>();
+  readonly #sentRecordings = new SentRecordings();
   #identity: string | undefined;
   #connection: RoomConnection | null = null;
   /** Everything that was begun and must be out of the room before the next attempt comes in under the same identity. */
@@ -153,13 +153,13 @@ export class LivekitTransport implements Transport {
     await this.#discarded;
     const { url, token } = await this.#access();
     if (signal.aborted) throw ended();
-    const room = this.#options.room?.(rtc) ?? new rtc.Room();
+    const room: SessionRoom = this.#options.room?.(rtc) ?? new rtc.Room();
     const connection = new RoomConnection({
       rtc,
       room,
       identity: this.#identity,
       preConnectAudio: this.#options.preConnectAudio,
-      heardBefore: this.#heard,
+      sentRecordings: room.sentRecordings ?? this.#sentRecordings,
       open: options,
       switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),

@@ -13,6 +13,7 @@ import type { RoomSpeaker } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { RoomVoice } from './room-voice.ts';
 import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcTextReader } from './rtc.ts';
+import type { SentRecordings } from './sent-recordings.ts';
 
 /** Text streams of participants that are taken as user input. */
 const CHAT_TOPIC = 'lk.chat';
@@ -27,8 +28,7 @@ export interface RoomConnectionOptions {
   readonly identity: string | undefined;
   /** Hear what clients recorded before the agent was there. */
   readonly preConnectAudio: boolean;
-  /** Tracks that were heard in an earlier stay: their clients have nothing recorded for this one. */
-  readonly heardBefore: Set<string>;
+  readonly sentRecordings: SentRecordings;
   readonly open: Pick<TransportOpenOptions, 'clock' | 'audio' | 'onFrame' | 'onEvent'>;
   /** Default: everything is on. */
   readonly switches?: RoomSwitches;
@@ -57,6 +57,7 @@ export class RoomConnection implements TransportConnection {
   /** Null when it does not listen. */
   readonly #ear: RoomEar | null;
   readonly #permissions: RoomPermissions;
+  readonly #sentRecordings: SentRecordings;
   readonly #userListeners = new Set<() => void>();
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
@@ -74,12 +75,13 @@ export class RoomConnection implements TransportConnection {
     room,
     identity,
     preConnectAudio,
-    heardBefore,
+    sentRecordings,
     open,
     switches = allOn(),
     onProblem,
   }: RoomConnectionOptions) {
     this.#rtc = rtc;
+    this.#sentRecordings = sentRecordings;
     this.room = room;
     this.#identity = identity;
     this.#open = open;
@@ -105,7 +107,7 @@ export class RoomConnection implements TransportConnection {
             rtc,
             clock,
             preConnectAudio,
-            heardBefore,
+            sentRecordings,
             isOn: () => switches.audioInput,
             onFrame: (frame) => open.onFrame(frame),
             onProblem,
@@ -378,6 +380,7 @@ export class RoomConnection implements TransportConnection {
 
   /** May come before the agent has published its voice and linked to anybody. */
   #readRecording(reader: RtcByteReader, identity: string): void {
+    this.#sentRecordings.arrived(reader);
     const user = this.#user ?? [...this.room.remoteParticipants.values()].find((other) => this.#isUser(other));
     if (user?.identity === identity && this.#leaving === null) void this.#ear?.receive(reader);
     // Read or closed even when it is not wanted: a reader that is left alone stays in the library.

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { readMicrophone } from './microphone.ts';
 import { PreConnectAudio } from './pre-connect-audio.ts';
 import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcTrack } from './rtc.ts';
+import type { SentRecordings } from './sent-recordings.ts';
 import { subscribe, unsubscribe } from './subscriptions.ts';
 
 /** `TF_PRECONNECT_BUFFER` of the protocol; the library does not export its names. */
@@ -14,8 +15,7 @@ export interface RoomEarOptions {
   readonly clock: Clock;
   /** Hear what clients recorded before the agent was there. */
   readonly preConnectAudio: boolean;
-  /** Tracks that were heard in an earlier stay: their clients have nothing recorded for this one. */
-  readonly heardBefore: Set<string>;
+  readonly sentRecordings: SentRecordings;
   /** False: silence is heard in place of the user. */
   isOn(): boolean;
   onFrame(frame: AudioFrame): void;
@@ -26,6 +26,7 @@ export class RoomEar {
   readonly #options: RoomEarOptions;
   readonly #preConnect: PreConnectAudio | null;
   #track: RtcTrack | null = null;
+  #trackSid: string | undefined;
   #stopReading: (() => void) | null = null;
 
   constructor(options: RoomEarOptions) {
@@ -61,6 +62,7 @@ export class RoomEar {
     if (track === this.#track || !isMicrophone(rtc, publication)) return;
     this.stop();
     this.#track = track;
+    this.#trackSid = publication.sid;
     const preConnect = this.#preConnect;
     preConnect?.begin(this.#hasRecorded(publication));
     this.#stopReading = readMicrophone({
@@ -82,6 +84,8 @@ export class RoomEar {
     this.#stopReading?.();
     this.#stopReading = null;
     if (this.#track !== null) this.#preConnect?.end();
+    if (this.#trackSid !== undefined) this.#options.sentRecordings.settle(this.#trackSid);
+    this.#trackSid = undefined;
     this.#track = null;
   }
 
@@ -96,12 +100,10 @@ export class RoomEar {
     onFrame(isOn() ? frame : silenceOf(frame));
   }
 
-  /** Only to the first agent that hears it is a recording sent, and only once. */
   #hasRecorded({ sid, info }: RtcPublication): boolean {
-    const { heardBefore } = this.#options;
-    const isKnown = sid === undefined || heardBefore.has(sid);
-    if (sid !== undefined) heardBefore.add(sid);
-    return !isKnown && info?.audioFeatures?.includes(HAS_RECORDED) === true;
+    const { sentRecordings, clock } = this.#options;
+    const isExpected = sid !== undefined && sentRecordings.isExpected(sid, clock.now());
+    return isExpected && info?.audioFeatures?.includes(HAS_RECORDED) === true;
   }
 }
 

@@ -9,9 +9,12 @@ import type {
   RtcRoomEvents,
   RtcTextReader,
 } from './rtc.ts';
+import type { SentRecordings } from './sent-recordings.ts';
 
 /** A room as a session sees it: one of its own, or its part of one that several sessions share. */
 export interface SessionRoom extends RtcRoom {
+  /** Of all sessions of the room. */
+  readonly sentRecordings?: SentRecordings;
   /** Told whom the session talks to, or waits for; null: whoever comes. */
   linkTo?(identity: string | null): void;
   /** Does another session of the room talk to this participant? It answers them. */
@@ -32,6 +35,7 @@ export interface SeatHost {
   unpublish(seat: RoomSeat, trackSid: string): Promise<void>;
   /** The attributes of the agent are one set for all seats. */
   showAttributes(seat: RoomSeat, attributes: Readonly<Record<string, string>>): Promise<void>;
+  readonly sentRecordings: SentRecordings;
   problem(where: string, error: unknown): void;
 }
 
@@ -61,6 +65,10 @@ export class RoomSeat implements SessionRoom {
   constructor(host: SeatHost, guest: string | null) {
     this.#host = host;
     this.guest = guest;
+  }
+
+  get sentRecordings(): SentRecordings {
+    return this.#host.sentRecordings;
   }
 
   get isConnected(): boolean {

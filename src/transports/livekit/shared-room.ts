@@ -10,6 +10,7 @@ import {
   type StreamReader,
 } from './room-seat.ts';
 import type { Rtc, RtcConnectOptions, RtcPublication, RtcRoom, RtcRoomEvents } from './rtc.ts';
+import { SentRecordings } from './sent-recordings.ts';
 import { STATE_ATTRIBUTE } from './shown-state.ts';
 import { audienceOf, type LimitTracks, limitTracks, type PublishedTrack } from './track-audience.ts';
 import { WaitingStreams } from './waiting-streams.ts';
@@ -59,6 +60,7 @@ const LOST = 0;
 const BUSIEST = ['speaking', 'thinking', 'listening', 'idle', 'initializing'];
 
 export class SharedRoom implements SeatHost {
+  readonly sentRecordings = new SentRecordings();
   readonly #options: SharedRoomOptions;
   readonly #seats = new Set<RoomSeat>();
   readonly #topics = new Map<string, readonly [StreamKind, string]>();
@@ -298,7 +300,9 @@ export class SharedRoom implements SeatHost {
       );
     // Whoever talks to somebody else comes last: what they read of a stream the session that it is for cannot.
     const drop = () => {
-      if (!offer(NEARNESS.none)) this.#inBackground('stream', () => reader.close());
+      if (offer(NEARNESS.none)) return;
+      if ('info' in reader) this.sentRecordings.arrived(reader);
+      this.#inBackground('stream', () => reader.close());
     };
     if (offer(NEARNESS.open)) return;
     if (this.#holds > 0) this.#waiting.add(identity, () => offer(NEARNESS.open), drop);

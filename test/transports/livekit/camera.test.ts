@@ -5,6 +5,7 @@ import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { watchVideo } from '../../../src/transports/livekit/camera.ts';
 import { RoomConnection } from '../../../src/transports/livekit/room-connection.ts';
 import type { RtcVideoEvent } from '../../../src/transports/livekit/rtc.ts';
+import { SentRecordings } from '../../../src/transports/livekit/sent-recordings.ts';
 import type { YuvFrame } from '../../../src/transports/livekit/yuv.ts';
 import type { VideoRequest } from '../../../src/transports/transport.ts';
 import { CAMERA, FakeParticipant, FakeRtcWorld, fakeTrack, I420, SCREEN, WHY } from './fake-rtc.ts';
@@ -45,7 +46,7 @@ async function start({
     room,
     identity: undefined,
     preConnectAudio: false,
-    heardBefore: new Set(),
+    sentRecordings: new SentRecordings(),
     open: { clock, onFrame: () => {}, onEvent: () => {} },
     onProblem: (where, error) => problems.push(`${where}: ${(error as { code?: string }).code}`),
   });

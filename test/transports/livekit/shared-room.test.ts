@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AudioFrame } from '../../../src/audio/frame.ts';
+import { nextLoopTurn } from '../../../src/clock.ts';
 import { seededIds } from '../../../src/ids.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import {
@@ -514,6 +515,66 @@ describe('sessions that see the whole room', () => {
     world.room.enter(new FakeParticipant('carl'));
     await clock.settle();
     expect(typed.wasRead).toBe(true);
+  });
+});
+
+describe('a recording from before the call', () => {
+  /** Of a client that says it has recorded. */
+  function someoneIn({ world }: ReturnType<typeof start>, identity: string) {
+    const participant = new FakeParticipant(identity);
+    const publication = Object.assign(microphoneOf(participant), { info: { audioFeatures: [6] } });
+    world.present.push(participant);
+    const hear = () => {
+      publication.track ??= fakeTrack(`TR_${identity}`);
+      world.room.emit('trackSubscribed', publication.track, publication, participant);
+    };
+    const speak = async () => {
+      for (const { stream } of world.streams) stream.push(frame(1));
+      for (let i = 0; i < 4; i++) await nextLoopTurn();
+    };
+    return { participant, hear, speak };
+  }
+
+  test('is not waited for by the second session of a room', async () => {
+    const room = start();
+    const ann = someoneIn(room, 'ann');
+    const first = room.seat(null, 'ann');
+    await first.open();
+    ann.hear();
+    await room.clock.advance(3_000);
+    const second = room.seat(null, 'ann');
+    await second.open();
+    await ann.speak();
+    expect([first.frames.length, second.frames.length]).toEqual([1, 1]);
+  });
+
+  test('is waited for by two sessions that begin together: it may come to either', async () => {
+    const room = start();
+    const ann = someoneIn(room, 'ann');
+    const seats = [room.seat(null, 'ann'), room.seat('ann')];
+    for (const { open } of seats) await open();
+    ann.hear();
+    await ann.speak();
+    expect(seats.map(({ frames }) => frames.length)).toEqual([0, 0]);
+    const pcm = { attributes: { sampleRate: '16000', channels: '1', trackId: 'TR_ann' } };
+    room.world.room.receiveBytes(PRE_CONNECT_TOPIC, 'ann', new Uint8Array(640), pcm);
+    await room.clock.settle();
+    // Of the private one, which gets it.
+    expect(seats.map(({ frames }) => frames.length)).toEqual([0, 1]);
+    expect(room.problems).toEqual([]);
+  });
+
+  test('that somebody else closed is not waited for', async () => {
+    const room = start();
+    someoneIn(room, 'ann');
+    const bob = someoneIn(room, 'bob');
+    const { transport, open, frames } = room.seat(null, 'ann');
+    await open();
+    room.world.room.receiveBytes(PRE_CONNECT_TOPIC, 'bob', new Uint8Array(8), { attributes: { trackId: 'TR_bob' } });
+    transport.linkTo('bob');
+    bob.hear();
+    await bob.speak();
+    expect(frames).toHaveLength(1);
   });
 });
 

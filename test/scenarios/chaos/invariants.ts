@@ -286,6 +286,15 @@ const historyIsWhatWasHeard: Rule = (evidence) => {
   return broken;
 };
 
+const everyCallIsToldOnce: Rule = (evidence) => {
+  const ends = [...events(evidence, 'tool_completed'), ...events(evidence, 'tool_error')].map(({ callId }) => callId);
+  const begun = events(evidence, 'tool_called').map(({ callId }) => callId);
+  return begun.join() === begun.filter((callId) => ends.filter((each) => each === callId).length === 1).join() &&
+    ends.length === begun.length
+    ? []
+    : [`calls ${begun.join()} ended as ${ends.join()}`];
+};
+
 const everyHandleSettles: Rule = ({ handles }) =>
   handles.filter(({ handle }) => !handle.isDone).map(({ atMs }) => `the handle of ${atMs} ms never settled`);
 
@@ -328,6 +337,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   nothingIsSaidTwice,
   nothingPlaysAfterItsCut,
   historyIsWhatWasHeard,
+  everyCallIsToldOnce,
   everyHandleSettles,
   protectedSpeechIsNotCut,
   onlyInjectedProblems,

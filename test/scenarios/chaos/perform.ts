@@ -13,7 +13,7 @@ import {
   startTestCall,
   type TestCall,
 } from '../../../src/testing/index.ts';
-import { type Tool, tool } from '../../../src/tools/index.ts';
+import { type RunContext, type Tool, tool } from '../../../src/tools/index.ts';
 import { partOf } from './parts.ts';
 import type { Action, Plan } from './plan.ts';
 
@@ -79,12 +79,12 @@ export interface Evidence {
 const MS_PER_WORD = 250;
 const INJECTED = new Error('injected');
 
-function toolsFor(clock: () => TestCall['clock']): Tool[] {
-  const define = (name: string, execute: (signal: AbortSignal) => unknown) =>
+function toolsFor(clock: () => TestCall['clock'], narrate: (context: RunContext) => void): Tool[] {
+  const define = (name: string, execute: (context: RunContext) => unknown) =>
     tool({
       name,
       description: name,
-      execute: (_args, { signal }) => execute(signal),
+      execute: (_args, context) => execute(context),
       retryDelayMs: 200,
       timeoutMs: 1_000,
       maxRetries: 1,
@@ -103,6 +103,12 @@ function toolsFor(clock: () => TestCall['clock']): Tool[] {
     define('late', async () => {
       await sleep(clock(), 990);
       return 'just in time';
+    }),
+    define('narrating', async (context) => {
+      narrate(context);
+      await sleep(clock(), 600);
+      narrate(context);
+      return 'told';
     }),
   ] as Tool[];
 }
@@ -169,7 +175,25 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     };
   };
 
-  const tools = toolsFor(() => call.clock);
+  const ask = (handle: SpeechHandle, isProtected = false) => {
+    const asked: AskedFor = { handle, atMs: call.now(), isProtected, result: null };
+    handles.push(asked);
+    void handle.then((result) => {
+      asked.result = result;
+    });
+    return asked;
+  };
+  const narrate = (context: RunContext) => {
+    const { turn, attempt } = turnNow();
+    for (const count of [2, 1]) {
+      const text = reply(count);
+      // A try that was given up says nothing any more.
+      if (!context.signal.aborted) given.push({ text, turn, attempt });
+      ask(context.say(text));
+    }
+    if (replyWords % 3 === 0) handles.at(-2)?.handle.interrupt();
+  };
+  const tools = toolsFor(() => call.clock, narrate);
   call = await startTestCall({
     seed: plan.call + 1,
     agent: { tools },
@@ -200,14 +224,6 @@ async function play(plan: Plan, uncaught: unknown[]): Promise<Evidence> {
     });
   const others = [new Agent({ instructions: 'The second agent.', tools }), session.agent];
 
-  const ask = (handle: SpeechHandle, isProtected = false) => {
-    const asked: AskedFor = { handle, atMs: call.now(), isProtected, result: null };
-    handles.push(asked);
-    void handle.then((result) => {
-      asked.result = result;
-    });
-    return asked;
-  };
   const later = (forMs: number, run: () => void) => call.clock.setTimeout(run, forMs);
   const isOver = () => call.log.some(({ name }) => name === 'session_stopped');
 

@@ -35,7 +35,7 @@ export interface Answer {
   readonly tools: readonly ToolName[];
 }
 
-export const TOOLS = ['quick', 'slow', 'throwing', 'hanging', 'late', 'unknown'] as const;
+export const TOOLS = ['quick', 'slow', 'throwing', 'hanging', 'late', 'narrating', 'unknown'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 export interface Plan {
@@ -131,7 +131,7 @@ export function planOf(seed: number, call: number): Plan {
       [isFlaky ? 5 : 0, 'hangs'],
     ]);
     const firstTokenMs = pick([0, 50, 100, 400, 1_500]);
-    const healthy: readonly [ToolName, ...ToolName[]] = ['quick', 'slow', 'late'];
+    const healthy: readonly [ToolName, ...ToolName[]] = ['quick', 'slow', 'late', 'narrating'];
     const tools = Array.from({ length: whole(1, 3) }, () => pick(isFlaky ? TOOLS : healthy));
     answers.push({ kind, words: whole(1, 10), firstTokenMs, durationMs: firstTokenMs + pick([0, 100, 1_000]), tools });
   }

@@ -4,9 +4,10 @@ import { textOf } from '../../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ServerApi } from '../server-api.ts';
 import { CALL_MS, orNull } from './room-case.ts';
+import { isShared } from './room-watch.ts';
 
 export interface ReleaseOptions {
-  readonly api: Pick<ServerApi, 'listRooms' | 'deleteDispatch'>;
+  readonly api: Pick<ServerApi, 'listRooms' | 'listDispatch' | 'deleteDispatch'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly dispatchId: string;
@@ -22,7 +23,11 @@ export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: 
     try {
       // Of a room that is gone the server says nothing until its own deadline is over.
       const rooms = await api.listRooms([roomName], { timeoutMs: CALL_MS });
-      if (rooms.length > 0) await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
+      if (rooms.length === 0) return;
+      const dispatches = (await orNull(api.listDispatch(roomName, { timeoutMs: CALL_MS }))) ?? [];
+      const dispatch = dispatches.find(({ id }) => id === dispatchId);
+      if (dispatch !== undefined && !isShared(dispatch))
+        await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
       return;
     } catch (error) {
       logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');

@@ -4,7 +4,7 @@ import type { RoomFinding } from '../../machines/redispatch.machine.ts';
 import type { JobInfo } from '../job-info.ts';
 import type { CallOptions, ServerApi, ServerDispatch, ServerParticipant } from '../server-api.ts';
 import { type Lineage, lineageOf, successorAttributes, winnerOf } from './lineage.ts';
-import { isUser, roomJobOf } from './room-watch.ts';
+import { isShared, isUser, roomJobOf } from './room-watch.ts';
 
 export interface RoomCaseOptions {
   readonly api: ServerApi;
@@ -44,6 +44,7 @@ export class RoomCase {
     const roomSid = listed === undefined ? await this.#sidAfterRestart(facts, call) : this.options.roomSid;
     const dispatch = listed ?? this.#forgotten();
     if (dispatch === null || roomSid === null) return 'served'; // ended on purpose, or dealt with by another worker
+    if (isShared(dispatch)) return 'served';
     const lineage = lineageOf(dispatch, roomSid);
     if ((winnerOf(dispatches, lineage.root) ?? dispatch) !== dispatch) return 'replaced';
     // Creating a dispatch for a room that has just closed would open it again.

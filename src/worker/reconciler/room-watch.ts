@@ -120,6 +120,7 @@ export class RoomWatch {
 
   #troubleOf(dispatch: ServerDispatch, facts: RoomFacts): Trouble | null {
     const { room, dispatches, participants, ownJobs } = facts;
+    if (isShared(dispatch)) return null;
     if (winnerOf(dispatches, lineageOf(dispatch, room.sid).root) !== dispatch) return 'replaced';
     if (ownJobs.has(dispatch.id) || hasSurvivor(facts)) return null;
     const job = roomJobOf(dispatch);
@@ -133,6 +134,14 @@ export class RoomWatch {
 /** The newest job of a dispatch for the room as a whole. */
 export function roomJobOf({ jobs }: ServerDispatch): ServerJob | undefined {
   return jobs.findLast(({ kind }) => kind === 'room');
+}
+
+/**
+ * A dispatch of which other workers have jobs for single participants. Deleting it would end those, and another one makes
+ * jobs for everybody: it is left as it is.
+ */
+export function isShared({ jobs }: ServerDispatch): boolean {
+  return jobs.some(({ kind }) => kind !== 'room');
 }
 
 /** An agent of ours that no dispatch accounts for: its call outlived the server, which has made the dispatches of the room anew. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import type { WorkerOptions } from '../../../src/worker/define-worker.ts';
 import { statedLineage, successorAttributes } from '../../../src/worker/reconciler/lineage.ts';
-import { Cluster, type SimRoom } from './scripted-cluster.ts';
+import { Cluster, type SimRoom, type SimWorker } from './scripted-cluster.ts';
 
 let clock: VirtualClock;
 let cluster: Cluster;
@@ -277,6 +277,23 @@ describe('rooms that are to have no agent', () => {
     end(room);
     await clock.advance(60_000);
     expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['ends', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish(null)],
+    ['fails', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish('it broke')],
+    ['dies', (worker: SimWorker) => worker.die()],
+  ])('the job of a room %s, and others have jobs of the same dispatch: it stays, and so do they', async (_, end) => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    await cluster.addWorker();
+    const other = cluster.share(room);
+    end(worker);
+    await clock.advance(90_000);
+    expect(cluster.living(room).map(({ identity }) => identity)).toEqual([other]);
+    expect([room.dispatches.length, cluster.created]).toEqual([1, 0]);
   });
 
   test('the user left: neither is the room opened again', async () => {

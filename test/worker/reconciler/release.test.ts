@@ -2,17 +2,22 @@ import { expect, test } from 'vitest';
 import { AgentError } from '../../../src/errors.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { releaseRoom } from '../../../src/worker/reconciler/release.ts';
-import type { ServerRoom } from '../../../src/worker/server-api.ts';
+import type { ServerDispatch, ServerRoom } from '../../../src/worker/server-api.ts';
 import { type LogLine, recorder } from '../test-worker.ts';
 
 const ROOM: ServerRoom = { sid: 'RM_1', name: 'r', metadata: '', participantCount: 1, createdAtEpochMs: 0 };
 
-async function release(rooms: readonly ServerRoom[], answers: ('gone' | 'down' | 'done')[]) {
+async function release(
+  rooms: readonly ServerRoom[],
+  answers: ('gone' | 'down' | 'done')[],
+  kinds: readonly string[] = ['room'],
+) {
   const clock = new VirtualClock();
   const lines: LogLine[] = [];
   let deletes = 0;
   const api = {
     listRooms: async () => rooms,
+    listDispatch: async () => [{ id: 'AD_1', jobs: kinds.map((kind) => ({ kind })) }] as unknown as ServerDispatch[], // what is read
     deleteDispatch: async () => {
       deletes++;
       const answer = answers.shift() ?? 'done';
@@ -35,4 +40,12 @@ test.each([
   ['one that comes back is enough', [ROOM], ['down', 'done'], 2, 1],
 ] as const)('%s', async (_rule, rooms, answers, deletes, lines) => {
   expect(await release(rooms, [...answers])).toMatchObject({ deletes, lines, isOver: true });
+});
+
+test('a dispatch of which other workers have jobs for single participants is left alone', async () => {
+  expect(await release([ROOM], ['done'], ['room', 'participant'])).toMatchObject({
+    deletes: 0,
+    lines: 0,
+    isOver: true,
+  });
 });

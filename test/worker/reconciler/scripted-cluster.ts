@@ -273,6 +273,22 @@ export class Cluster {
     return this.#dispatch(room, { agentName: NAME, metadata: '', deployment: '', attributes });
   }
 
+  /** Another worker, for single participants, has a job of the dispatch. Returns the identity of its agent. */
+  share(room: SimRoom): string {
+    const identity = `agent-of-user-${room.name}`;
+    const agent = {
+      identity,
+      agentName: NAME,
+      dispatchId: room.dispatches[0]?.id ?? '',
+      isLiving: true,
+      leave: () => {},
+    };
+    room.agents.set(identity, agent);
+    const job = { id: this.#ids.next('AJ'), kind: 'participant', error: '', participant: null, workerId: '' } as const;
+    room.dispatches[0]?.jobs.push({ ...job, status: 'running', endedAtEpochMs: 0, agentIdentity: identity });
+    return identity;
+  }
+
   /** The last user leaves: agents hear of it, the room closes. */
   userLeaves(room: SimRoom): void {
     room.users.clear();

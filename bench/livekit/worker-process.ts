@@ -1,5 +1,4 @@
 // Our side as a process: what `livekitex-agent start` runs, a worker with a pool of hosts and a health server.
-import { setTimeout as delay } from 'node:timers/promises';
 import { globalTools, randomIds, realClock } from 'livekitex-agent';
 import { forkHost, HealthServer, HostPool, pinoLogger, WorkerManager } from 'livekitex-agent/worker';
 import worker from './agent.ts';
@@ -28,7 +27,7 @@ process.on('disconnect', () => process.exit(0));
 try {
   await health.start();
   await manager.start();
-  while (manager.status.state !== 'available') await delay(50);
+  await manager.available();
   tell({ type: 'ready' });
 } catch (error) {
   tell({ type: 'failed', error: String(error) });

@@ -1,7 +1,7 @@
 // `livekitex-agent start`: runs the worker that a module exports until it is told to stop.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { realClock, sleep } from '../clock.ts';
+import { realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { randomIds } from '../ids.ts';
 import { LOG_LEVELS } from '../observer.ts';
@@ -109,7 +109,6 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     handOver: () => manager.handOver(),
     stop: () => manager.stop(),
   };
-  const over = new AbortController();
   try {
     await health?.start();
     io.signal.addEventListener('abort', drain, { once: true });
@@ -117,29 +116,19 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
     io.onOrder?.((order) => void obey[order]());
     if (io.signal.aborted) return 0;
     await manager.start();
-    if (io.tell !== undefined) void tellWhenReady(manager, io.tell, over.signal);
+    // Why it never got there is what `stopped` rejects with.
+    manager.available().then(
+      () => io.tell?.({ type: 'ready' }),
+      () => {},
+    );
     await manager.stopped();
     return 0;
   } finally {
-    over.abort();
     io.signal.removeEventListener('abort', drain);
     await manager.stop();
     await health?.close();
     // Rooms that were joined in this process keep it alive otherwise.
     await disposeLivekit();
-  }
-}
-
-const LOOK_EVERY_MS = 50;
-
-async function tellWhenReady(manager: WorkerManager, tell: NonNullable<CommandIo['tell']>, over: AbortSignal) {
-  while (!over.aborted) {
-    const { state } = manager.status;
-    if (state === 'available' || state === 'full') {
-      tell({ type: 'ready' });
-      return;
-    }
-    await sleep(realClock, LOOK_EVERY_MS, over);
   }
 }
 

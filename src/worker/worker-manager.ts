@@ -1,6 +1,6 @@
 // Runs one worker: registers it, keeps it registered, gives its jobs to a runner, drains it.
 import type { Actor, InspectionEvent } from 'xstate';
-import { type Clock, realClock } from '../clock.ts';
+import { type Clock, realClock, sleep } from '../clock.ts';
 import { AgentError } from '../errors.ts';
 import { type Ids, randomIds } from '../ids.ts';
 import type { ConnectionFailure } from '../machines/connection.machine.ts';
@@ -105,6 +105,9 @@ export interface WorkerStatus {
   readonly reconciler: ReconcilerStatus;
 }
 
+/** Of `available`: the state has many parts, in charts and in the runner, and nobody waits for it but at a start. */
+const LOOK_EVERY_MS = 50;
+
 /** Worst first: what a health check has to see. */
 const BY_SEVERITY: readonly WorkerState[] = [
   'stopped',
@@ -181,6 +184,23 @@ export class WorkerManager {
   start(): Promise<void> {
     this.#opening ??= this.#open();
     return this.#opening;
+  }
+
+  /**
+   * Resolves when the server knows the worker and a host of it is ready, so that it takes calls or is full with them; at once
+   * when that is so already.
+   * @throws AgentError as `stopped`, or `ERR_CLOSED`, when it ends before
+   */
+  async available(): Promise<void> {
+    const over = new AbortController();
+    void this.#stopped.then(() => over.abort());
+    while (!over.signal.aborted) {
+      const { state } = this.status;
+      if (state === 'available' || state === 'full') return;
+      await sleep(this.clock, LOOK_EVERY_MS, over.signal);
+    }
+    await this.stopped();
+    throw new AgentError('ERR_CLOSED', 'the worker was stopped');
   }
 
   /** Settles when the worker has stopped: after a drain, or rejects with why it gave up. */

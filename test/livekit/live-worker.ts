@@ -1,5 +1,5 @@
 // A worker in this process against the real server, with an entry function of the test, and users in processes of their own.
-import { expect, inject, vi } from 'vitest';
+import { inject, vi } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import { type defineWorker as Define, defineWorker } from '../../src/worker/define-worker.ts';
 import { serverApi } from '../../src/worker/http-server-api.ts';
@@ -61,7 +61,7 @@ export async function startLiveWorker(
     onJobReport: (report) => reports.push(report),
   });
   await manager.start();
-  await vi.waitFor(() => expect(manager.status.state).toBe('available'), { timeout: 10_000 });
+  await manager.available();
   return {
     name,
     api,

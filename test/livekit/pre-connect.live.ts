@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentDispatchClient } from 'livekit-server-sdk';
-import { afterAll, afterEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, afterEach, expect, inject, test } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { defineWorker } from '../../src/worker/define-worker.ts';
@@ -82,7 +82,7 @@ test('a job that is dispatched after the user has spoken hears it, by default', 
   });
   const manager = new WorkerManager(definition, { ...access, cpu: () => 0 });
   await manager.start();
-  await vi.waitFor(() => expect(manager.status.state).toBe('available'), { timeout: 10_000 });
+  await manager.available();
   try {
     const token = await tokenFor(access, { identity: 'user', room: name });
     page = await browserUser(access.url, token, [{ pauseMs: 300 }, 'Hello there.', { pauseMs: 20_000 }], {

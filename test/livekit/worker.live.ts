@@ -35,7 +35,7 @@ beforeEach(async () => {
     onJobReport: (report) => reports.push(report),
   });
   await manager.start();
-  await vi.waitFor(() => expect(manager.status.state).toBe('available'), { timeout: 10_000 });
+  await manager.available();
 });
 
 afterEach(async () => {

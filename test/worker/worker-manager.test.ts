@@ -564,6 +564,42 @@ describe('drain', () => {
   });
 });
 
+describe('available', () => {
+  test('resolves when the worker takes calls, at once when it does already', async () => {
+    const worker = startTestWorker();
+    worker.network.script.registers = false;
+    const seen: string[] = [];
+    void worker.manager.available().then(() => seen.push(worker.manager.status.state));
+    await worker.start();
+    await worker.clock.advance(5_000);
+    expect(seen).toEqual([]);
+    worker.network.script.registers = true;
+    await worker.clock.advance(20_000);
+    expect(seen).toEqual(['available']);
+    await worker.manager.available();
+    await worker.end();
+    expect(worker.clock.pendingTimers).toBe(0);
+  });
+
+  test('rejects when the worker ends before, with why it gave up', async () => {
+    const away = startTestWorker({}, { initialAttempts: 2 });
+    away.network.onOpen = () => {
+      throw new Error('ECONNREFUSED');
+    };
+    const refused = expect(away.manager.available()).rejects.toMatchObject({ code: 'ERR_TRANSPORT' });
+    await away.start();
+    await away.clock.advance(60_000);
+    await refused;
+    await away.end();
+    const stopped = startTestWorker({ prewarm: () => new Promise(() => {}) });
+    const closed = expect(stopped.manager.available()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    void stopped.manager.start();
+    await stopped.end();
+    await closed;
+    expect(stopped.clock.pendingTimers).toBe(0);
+  });
+});
+
 describe('a stop that is asked for again', () => {
   test('lets the callbacks of the first go on', async () => {
     const worker = startTestWorker();

@@ -51,12 +51,11 @@ async function startWorker(given: Partial<WorkerOptions> = {}, options: Partial<
 }
 
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
-const isAvailable = (manager: WorkerManager) => eventually(() => expect(manager.status.state).toBe('available'));
 
 describe('a worker over a real WebSocket', () => {
   test('registers, takes a job, runs it and reports it', async () => {
     const { manager } = await startWorker({ entry: () => {} });
-    await isAvailable(manager);
+    await manager.available();
     endpoint.side.offer('AJ_1');
     await eventually(() =>
       expect(endpoint.side.statuses.map((each) => JobStatus[each.status])).toEqual(['JS_RUNNING', 'JS_SUCCESS']),
@@ -85,33 +84,33 @@ describe('a worker over a real WebSocket', () => {
     endpoint.script.half = true;
     await eventually(() => expect(endpoint.upgrades.length).toBeGreaterThanOrEqual(2));
     endpoint.script.half = false;
-    await isAvailable(manager);
+    await manager.available();
   });
 
   test('comes back after a reset with its jobs', async () => {
     const { manager } = await startWorker();
-    await isAvailable(manager);
+    await manager.available();
     endpoint.side.offer('AJ_1');
     await eventually(() => expect(endpoint.side.statuses).toHaveLength(1));
     endpoint.reset();
     await eventually(() => expect(endpoint.sides).toHaveLength(2));
-    await isAvailable(manager);
+    await manager.available();
     expect(manager.status.jobs.map((job) => job.jobId)).toEqual(['AJ_1']);
     expect(manager.status.registrations[0]).toMatchObject({ registrations: 2 });
   });
 
   test('comes back after bytes that are no WebSocket frames', async () => {
     const { manager } = await startWorker();
-    await isAvailable(manager);
+    await manager.available();
     endpoint.writeRaw(Uint8Array.of(0xff, 0xff, 0x00, 0x01));
     await eventually(() => expect(endpoint.sides).toHaveLength(2));
-    await isAvailable(manager);
+    await manager.available();
   });
 
   test('leaves the server only after the last job of a drain', async () => {
     const ends: (() => void)[] = [];
     const { manager } = await startWorker({ entry: () => new Promise<void>((resolve) => ends.push(resolve)) });
-    await isAvailable(manager);
+    await manager.available();
     endpoint.side.offer('AJ_1');
     await eventually(() => expect(ends).toHaveLength(1));
     const drained = manager.drain();
@@ -124,7 +123,7 @@ describe('a worker over a real WebSocket', () => {
 
   test('double termination and late assignment do no harm', async () => {
     const { manager } = await startWorker();
-    await isAvailable(manager);
+    await manager.available();
     endpoint.side.assign('AJ_9');
     endpoint.side.offer('AJ_1');
     await eventually(() => expect(manager.status.jobs[0]?.state).toBe('running'));
@@ -139,7 +138,7 @@ describe('a worker over a real WebSocket', () => {
 
   test('random and mutated messages never end it', async () => {
     const { manager } = await startWorker({ maxJobs: 3 });
-    await isAvailable(manager);
+    await manager.available();
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 64 }),
       // An offer with one byte changed: most of it still parses.

@@ -23,6 +23,9 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
   // Made for each segment: sessions that never spoke need none.
   let controller: AbortController | null = null;
   let writer: AudioWriter | null = null;
+  // It is the voice's turn when it has the whole text and nothing of what it said waits to be played.
+  let isWhole = false;
+  let waits = 0;
   let isBusy = false;
 
   const close = () => {
@@ -32,9 +35,17 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
     closing?.close();
   };
 
+  /** Told on change only, not for each token or clause. */
+  const tellWork = () => {
+    const hasWork = isWhole && waits === 0;
+    if (hasWork === isBusy) return;
+    isBusy = hasWork;
+    io.report({ type: hasWork ? 'pipeline.busied' : 'pipeline.rested' });
+  };
+
   const rest = () => {
-    isBusy = false;
-    io.report({ type: 'pipeline.rested' });
+    isWhole = false;
+    tellWork();
   };
 
   const report = (segment: number, result: TtsResult) => {
@@ -55,6 +66,8 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
 
   const begin = (segment: number) => {
     close();
+    rest();
+    waits = 0;
     controller = new AbortController();
     const { signal } = controller;
     stream = deps.tts.open({
@@ -67,7 +80,16 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
       fail: (error) => {
         if (!signal.aborted) io.fail(error);
       },
-      ready: () => writer?.ready(segment) ?? Promise.resolve(),
+      ready: async () => {
+        const wait = writer?.ready(segment);
+        if (wait == null || signal.aborted) return;
+        waits++;
+        tellWork();
+        await wait;
+        if (signal.aborted) return;
+        waits--;
+        tellWork();
+      },
     });
   };
 
@@ -80,13 +102,12 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
     });
   writer = deps.attach({
     begin: orLater(begin),
-    write: orLater((text) => {
-      // Told once for each segment, not for each token.
-      if (!isBusy) io.report({ type: 'pipeline.busied' });
-      isBusy = true;
-      stream?.write(text);
+    write: orLater((text) => stream?.write(text)),
+    end: orLater(() => {
+      isWhole = true;
+      tellWork();
+      stream?.flush();
     }),
-    end: orLater(() => stream?.flush()),
     cancel: orLater(() => {
       close();
       rest();

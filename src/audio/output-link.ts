@@ -59,8 +59,8 @@ export interface AudioWriter {
   audio(segment: number, frame: AudioFrame): void;
   mark(segment: number, chars: number): void;
   done(segment: number): void;
-  /** Resolves when less than two seconds of audio wait to be played, or the segment is over. */
-  ready(segment: number): Promise<void>;
+  /** Null when less than two seconds of audio wait to be played, or the segment is over; else resolves when that holds. */
+  ready(segment: number): Promise<void> | null;
 }
 
 export interface FlushResult {
@@ -232,7 +232,7 @@ export class OutputLink<Key> {
         if (segment !== null) this.#finish(segment);
       },
       ready: (id) => {
-        if (find(id) === null || this.#queuedMs() < HIGH_WATER_MS) return Promise.resolve();
+        if (find(id) === null || this.#queuedMs() < HIGH_WATER_MS) return null;
         return new Promise((resolve) => this.#waiting.push(resolve));
       },
     };

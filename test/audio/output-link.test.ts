@@ -434,7 +434,8 @@ test('a voice that can wait waits while two seconds are queued, and no longer th
   link.attachTurn(1).begin('item');
   tts.audio(ramp(0, 20_000));
   let isReady = false;
-  void tts.ready().then(() => {
+  expect(tts.ready()).not.toBeNull();
+  void tts.ready()?.then(() => {
     isReady = true;
   });
   await Promise.resolve();
@@ -442,6 +443,7 @@ test('a voice that can wait waits while two seconds are queued, and no longer th
   play(4_100);
   await Promise.resolve();
   expect(isReady).toBe(true);
+  expect(tts.ready()).toBeNull();
   tts.audio(ramp(0, 20_000));
   const waiting = tts.ready();
   link.flush();

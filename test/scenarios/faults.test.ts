@@ -197,7 +197,8 @@ test('a detector that missed audio dates voice too early, and no word is cut off
   expect(call.session.history.filter(({ type }) => type === 'user')).toMatchObject([
     { text: 'one two three four five' },
   ]);
-  expect(errors(call)).toEqual([]);
+  // Nobody knows whether the audio that it missed was speech, so that is told.
+  expect(errors(call)).toEqual(['input: ERR_PROVIDER']);
   await call.end();
 });
 

@@ -150,3 +150,70 @@ describe('a voice that never says that it is done', () => {
     await call.end();
   });
 });
+
+describe('the stream of a voice is opened once for each reply', () => {
+  /** Speaks each sentence for ten seconds, when the one before has almost been heard. */
+  function politeVoice(): Tts & { readonly opened: string[] } {
+    const opened: string[] = [];
+    const open = ({ report, ready, signal }: TtsOpenOptions) => {
+      const stream = opened.push('') - 1;
+      let text = '';
+      const speak = async () => {
+        for (const sentence of text.split(' ')) {
+          await ready();
+          if (signal.aborted) return;
+          report({
+            type: 'audio',
+            frame: { samples: new Int16Array(80_000).fill(7), sampleRateHz: 8_000, channels: 1 },
+          });
+          report({ type: 'mark', chars: text.indexOf(sentence) + sentence.length });
+        }
+        report({ type: 'done' });
+      };
+      return {
+        write: (piece: string) => {
+          text += piece;
+          opened[stream] = text;
+        },
+        flush: () => void speak(),
+        close: () => {},
+      };
+    };
+    return { label: 'polite', capabilities: { sampleRateHz: 8_000, streaming: true }, opened, open };
+  }
+
+  test('however long its audio waits to be played', async () => {
+    const voice = politeVoice();
+    const call = await callWith(voice, pausingModel({ 100: 'One. Two. Three.' }, 200));
+    await call.until(40_000);
+    expect([said(call), errors(call)]).toEqual([['One. Two. Three.'], []]);
+    expect(voice.opened).toEqual([APOLOGY, 'One. Two. Three.']);
+    await call.end();
+  });
+
+  test('however long the model takes', async () => {
+    const voice = politeVoice();
+    const call = await callWith(voice, pausingModel({ 100: 'One', 9000: '.' }, 9_100));
+    await call.until(25_000);
+    expect([said(call), errors(call)]).toEqual([['One.'], []]);
+    expect(voice.opened).toEqual([APOLOGY, 'One.']);
+    await call.end();
+  });
+
+  test('unless it has the whole text and makes no audio', async () => {
+    const call = await startTestCall({ answers: { Hello: { text: 'Well.' } } });
+    call.tts.faults.isMute = true;
+    let opens = 0;
+    const { open } = call.tts;
+    call.tts.open = (options) => {
+      opens++;
+      return open.call(call.tts, options);
+    };
+    call.user.type('Hello');
+    await call.until(3_000);
+    expect(opens).toBe(1);
+    await call.until(4_000);
+    expect(opens).toBe(2);
+    await call.end();
+  });
+});

@@ -247,6 +247,7 @@ async function load(): Promise<Rtc> {
     });
   try {
     const rtc: unknown = await import('@livekit/rtc-node');
+    await silence();
     return rtc as Rtc; // narrower types of the same module; test/transports/livekit compares them
   } catch (cause) {
     throw new AgentError('ERR_TRANSPORT', 'LiveKit rooms need the package @livekit/rtc-node', {
@@ -255,6 +256,25 @@ async function load(): Promise<Rtc> {
       cause,
     });
   }
+}
+
+/**
+ * The library has a logger of its own that nothing leads to: it writes JSON to the standard output of the process, down to
+ * `debug` unless NODE_ENV says `production`. What matters comes as events and rejections.
+ */
+async function silence(): Promise<void> {
+  try {
+    const { log }: { readonly log: { level: string } } = (await requireOfRtc())('./log.cjs');
+    log.level = 'silent';
+  } catch {
+    // Another version keeps it elsewhere; a line too many is no reason to stay away from a call.
+  }
+}
+
+/** Requires as the library itself does: a second copy of a module of its own would not know its rooms. */
+export async function requireOfRtc(): Promise<NodeJS.Require> {
+  const { createRequire } = await import('node:module');
+  return createRequire(createRequire(import.meta.url).resolve('@livekit/rtc-node'));
 }
 
 /**

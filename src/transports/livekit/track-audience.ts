@@ -1,6 +1,6 @@
 // Who in a room may hear which track of the agent: the server enforces it, whatever a client asks for.
 import { AgentError } from '../../errors.ts';
-import type { RtcLocalParticipant } from './rtc.ts';
+import { type RtcLocalParticipant, requireOfRtc } from './rtc.ts';
 
 export interface PublishedTrack {
   readonly sid: string | undefined;
@@ -79,8 +79,6 @@ function handleOf(participant: object): bigint {
 
 /** The binding that the room library itself uses: another copy of it would not know the room. */
 async function loadBinding(): Promise<Binding> {
-  const { createRequire } = await import('node:module');
-  const library = createRequire(import.meta.url).resolve('@livekit/rtc-node');
-  const binding: unknown = createRequire(library)('@livekit/rtc-ffi-bindings');
+  const binding: unknown = (await requireOfRtc())('@livekit/rtc-ffi-bindings');
   return binding as Binding; // what does not fit throws, and is caught above
 }

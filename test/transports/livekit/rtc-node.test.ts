@@ -1,5 +1,6 @@
 // The native side of rtc-node without a room: each rule that the adapter relies on or guards against.
 import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, VideoBufferType, VideoFrame } from '@livekit/rtc-node';
@@ -118,7 +119,6 @@ describe('the library as it is', () => {
       const file = fileURLToPath(new URL('./rtc-process.ts', import.meta.url));
       const child = spawn(process.execPath, [file, ...args], {
         stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...process.env, NODE_ENV: 'production' },
       });
       onTestFinished(() => void child.kill('SIGKILL'));
       const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
@@ -129,6 +129,15 @@ describe('the library as it is', () => {
     expect(await freed.exited).toBe(0);
     // By now the other one, which began at the same time, would have ended too.
     expect(kept.child.exitCode).toBeNull();
+  });
+
+  test('writes nothing to the output of the process, whatever NODE_ENV is', async () => {
+    const file = fileURLToPath(new URL('./rtc-process.ts', import.meta.url));
+    const { NODE_ENV: _, ...env } = process.env;
+    const child = spawn(process.execPath, [file, 'connect'], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [written, told] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    expect([written, told]).toEqual(['', 'done\n']);
   });
 
   test('is refused in a second thread, where it would take the answers of the first', async () => {

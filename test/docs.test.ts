@@ -6,6 +6,8 @@ import { parseSessionOptions } from '../src/runtime/session-options.ts';
 import {
   exampleFiles,
   extractSnippets,
+  headingLinks,
+  headingsOf,
   markdownFiles,
   ROOT,
   readText,
@@ -31,6 +33,16 @@ describe('papers', () => {
       relativeLinks(readText(file))
         .filter((target) => !existsSync(join(ROOT, dirname(file), target)))
         .map((target) => `${file}: ${target}`),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  test('every link to a heading leads to one', () => {
+    const dead = markdownFiles().flatMap((file) =>
+      headingLinks(readText(file))
+        .map(([target, anchor]) => [target === '' ? file : join(dirname(file), target), anchor] as const)
+        .filter(([page, anchor]) => !headingsOf(readText(page)).includes(anchor))
+        .map(([page, anchor]) => `${file}: ${page}#${anchor}`),
     );
     expect(dead).toEqual([]);
   });
@@ -113,7 +125,7 @@ describe('tables of options name every option of the source, with its default', 
 
   const hosts = ['src/worker/host/host-options.ts', 'HostOptions', 'hosts.'] as const;
   test.each([
-    ['README.md', [['src/runtime/create-runtime.ts', 'RuntimeOptions', '']]],
+    ['README.md', [['src/runtime/runtime-options.ts', 'RuntimeOptions', '']]],
     ['docs/worker.md', [['src/worker/define-worker.ts', 'WorkerOptions', ''], hosts]],
   ] as const)('%s', (page, sources) => {
     const rows = rowsOf(page);

@@ -130,10 +130,40 @@ function filesUnder(folder: string, ending: string): string[] {
 
 /** Relative links of a Markdown text, without their anchors. */
 export function relativeLinks(text: string): string[] {
-  const prose = text.replace(/^\s*```[\s\S]*?^\s*```/gm, '').replace(/`[^`\n]*`/g, '');
+  return linksOf(text)
+    .map((target) => target.replace(/#.*$/, ''))
+    .filter((target) => target !== '');
+}
+
+/** Links of a Markdown text to headings, as page (empty: the same one) and anchor. */
+export function headingLinks(text: string): [page: string, anchor: string][] {
+  return linksOf(text).flatMap((target) => {
+    const [page = '', anchor] = target.split('#');
+    return anchor === undefined ? [] : [[page, anchor] satisfies [string, string]];
+  });
+}
+
+/** Anchors of the headings of a Markdown text, as GitHub makes them. */
+export function headingsOf(text: string): string[] {
+  const titles = [...withoutFences(text).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title);
+  return titles.map((title) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(/\s/g, '-'),
+  );
+}
+
+function linksOf(text: string): string[] {
+  const prose = withoutFences(text).replace(/`[^`\n]*`/g, '');
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, target]) => (target ?? '').replace(/#.*$/, ''))
-    .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+function withoutFences(text: string): string {
+  return text.replace(/^\s*```[\s\S]*?^\s*```/gm, '');
 }
 
 export function readText(file: string): string {

@@ -38,7 +38,10 @@ interface Heard {
 async function twoUsers() {
   const heard = new Map<string, Heard>();
   const running: ParticipantSessions[] = [];
+  /** Whom the entrypoint was called for. */
+  const entered: string[] = [];
   worker = await startLiveWorker(async (job) => {
+    job.addParticipantEntrypoint((_, { identity }) => entered.push(identity));
     running.push(await job.startSessionPerParticipant(() => ({ agent: agent() }), { lingerMs: 100 }));
   });
   const room = worker.room();
@@ -54,7 +57,7 @@ async function twoUsers() {
     session.on('stt_result', ({ text, isFinal }) => isFinal && said.push(text));
     heard.set(identity, { session, said });
   }
-  return { ann, bob, heard, room };
+  return { ann, bob, heard, room, entered };
 }
 
 test('two users in one room have an agent each: each hears and reads only its own, and is heard only by its own', async () => {
@@ -87,7 +90,7 @@ test('after the library has reconnected in full each is still heard only by its 
     rooms.push(this);
     return connect.apply(this, given);
   });
-  const { ann, bob, heard } = await twoUsers();
+  const { ann, bob, heard, entered } = await twoUsers();
   expect(rooms).toHaveLength(1);
   const before = ann.reports.length;
   await rooms[0]?.simulateScenario(SimulateScenarioKind.SIMULATE_FULL_RECONNECT);
@@ -107,6 +110,8 @@ test('after the library has reconnected in full each is still heard only by its 
   expect(heard.get('bob')?.said).toEqual([]);
   expect([count(bob, 'sound'), count(bob, 'transcript')]).toEqual([0, 0]);
   expect([count(ann, 'track'), count(bob, 'track')]).toEqual([2, 2]);
+  // Nobody is new to the job.
+  expect(entered).toEqual(['ann', 'bob']);
 }, 60_000);
 
 test('one leaves, the other goes on; the job ends when all have left', async () => {
@@ -136,6 +141,63 @@ test('who is cut off and comes back finds the same session; who comes again afte
   await isCalled(again);
   speak(again);
   await answers(again);
+}, 60_000);
+
+test('sessions that see the whole room: each reads and answers its own user; the end of one leaves the microphone to another', async () => {
+  const sessions: AgentSession[] = [];
+  const said: string[] = [];
+  worker = await startLiveWorker(async (job) => {
+    const start = async (participant: string) => {
+      const session = await job.startSession({ agent: agent(), participant });
+      sessions.push(session);
+      return session;
+    };
+    const ann = await start('ann');
+    ann.on('stt_result', ({ text, isFinal }) => isFinal && said.push(text));
+    await start('bob');
+    await start('ann');
+  });
+  const room = worker.room();
+  const ann = await worker.user(room, 'ann');
+  const bob = await worker.user(room, 'bob');
+  const job = await worker.dispatch(room);
+  await vi.waitFor(() => expect(sessions).toHaveLength(3));
+  const [ofAnn, ofBob, second] = sessions;
+  const typed = (session: AgentSession | undefined) =>
+    session?.history.flatMap((item) => (item.type === 'user' ? [item.text] : []));
+  bob.send({ type: 'type', text: 'it is bob' });
+  await vi.waitFor(() => expect(typed(ofBob)).toEqual(['it is bob']), { timeout: 10_000 });
+  const request = Buffer.from(JSON.stringify({ type: 'getState', id: 7 })).toString('base64');
+  bob.send({ type: 'data', topic: 'agent-control', base64: request, to: [] });
+  const results = () =>
+    bob.reports.flatMap((report) =>
+      report.type === 'data' && report.topic === 'agent-control'
+        ? [JSON.parse(Buffer.from(report.base64, 'base64').toString()).type as unknown]
+        : [],
+    );
+  await vi.waitFor(() => expect(results()).toEqual(['result']), { timeout: 5_000 });
+  await second?.close();
+  if (ofAnn === undefined) throw new Error('no session');
+  // Away and back at once.
+  job.linkTo(ofAnn, 'bob');
+  job.linkTo(ofAnn, 'ann');
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(results()).toEqual(['result']);
+  speak(ann);
+  await vi.waitFor(() => expect(said).toEqual(['hello']), { timeout: 10_000 });
+  expect(typed(ofAnn)).not.toContain('it is bob');
+  // Away and back while the track is still ending.
+  job.linkTo(ofAnn, 'bob');
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  job.linkTo(ofAnn, 'ann');
+  await vi.waitFor(
+    async () => {
+      speak(ann);
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      expect(said.length).toBeGreaterThan(1);
+    },
+    { timeout: 10_000 },
+  );
 }, 60_000);
 
 test('a session can be linked to another participant in the middle of the call', async () => {

@@ -57,18 +57,13 @@ export {
   sessionOf,
 } from './runtime/agent-session-logic.ts';
 export { type ChartName, charts } from './runtime/charts.ts';
-export {
-  createRuntime,
-  type InspectionObserver,
-  type Runtime,
-  type RuntimeOptions,
-  type SessionStartOptions,
-} from './runtime/create-runtime.ts';
+export { createRuntime, type Runtime } from './runtime/create-runtime.ts';
 export { type EmbeddedOptions, embeddedProviders, type ModelProgress } from './runtime/embedded-providers.ts';
 export type { SupervisedEngines } from './runtime/engines.ts';
 export type { AnySessionListener, SessionListener } from './runtime/event-hub.ts';
 export type { ChatItem, ImageRef } from './runtime/ledger.ts';
 export type { EmbeddedProviders, ProviderChoice } from './runtime/resolve-providers.ts';
+export type { InspectionObserver, RuntimeOptions, SessionStartOptions } from './runtime/runtime-options.ts';
 export type { SessionOptionsInput } from './runtime/session-options.ts';
 export type { SpeechHandle, SpeechResult } from './speech-handle.ts';
 export {

@@ -6,7 +6,8 @@ import { guardListeners, isStop, relay, watchAncestors } from '../supervisor/for
 import { stopActor } from '../supervisor/xstate-internals.ts';
 import type { Agent } from './agent.ts';
 import type { AgentSession, ReplyOptions } from './agent-session.ts';
-import type { Runtime, SessionStartOptions } from './create-runtime.ts';
+import type { Runtime } from './create-runtime.ts';
+import type { SessionStartOptions } from './runtime-options.ts';
 
 export interface AgentSessionInput extends SessionStartOptions {
   /** The session lives under its root and counts in its maxSessions. */

@@ -12,7 +12,8 @@ import type { TurnDetector } from '../providers/turn-detector.ts';
 import type { Vad } from '../providers/vad.ts';
 import { type Tool, ToolRegistry } from '../tools/index.ts';
 import type { AgentSession } from './agent-session.ts';
-import type { Runtime, SessionStartOptions } from './create-runtime.ts';
+import type { Runtime } from './create-runtime.ts';
+import type { SessionStartOptions } from './runtime-options.ts';
 
 export type AgentState = 'created' | 'configured' | 'active' | 'inactive' | 'destroyed';
 

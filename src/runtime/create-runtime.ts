@@ -1,83 +1,29 @@
 // The composition root: one runtime for a process, its supervision tree, and the sessions that live in it.
-import type { Actor, AnyActorRef, InspectionEvent } from 'xstate';
+import type { Actor, AnyActorRef } from 'xstate';
 import { type Clock, realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { type Ids, randomIds } from '../ids.ts';
 import type { ProblemHandler } from '../observer.ts';
-import {
-  fieldsOf,
-  hasMethod,
-  having,
-  isFunction,
-  isObject,
-  listOf,
-  type OptionsOf,
-  parseOptions,
-  wholeNumberFrom,
-} from '../options.ts';
+import { type OptionsOf, parseOptions } from '../options.ts';
 import {
   type ChildSpec,
-  type Down,
-  dynamicSupervisor,
-  isOrderly,
-  monitor,
   Registry,
-  type Report,
   shutdown,
   startChildNow,
   startRoot,
   supervisor,
   terminateChild,
 } from '../supervisor/index.ts';
-import type { ToolLogEntry } from '../tools/index.ts';
-import type { Transport } from '../transports/transport.ts';
-import { Agent } from './agent.ts';
 import { AgentSession } from './agent-session.ts';
 import { BREAKERS, breakersTree } from './breakers.ts';
-import { CALL_CANCELLED, endCall } from './end-call.ts';
 import { ENGINES, engineSpec, enginesTree } from './engines.ts';
 import { EventHub } from './event-hub.ts';
 import { fallbackAudio } from './fallback-audio.ts';
-import { type ProviderChoice, type ProviderDefaults, resolveProviders } from './resolve-providers.ts';
-import { mergeSessionOptions, parseSessionOptions, type SessionOptionsInput } from './session-options.ts';
-import { addScope, removeScope, SessionScope } from './session-scope.ts';
-import { type SessionTreeInput, sessionTree } from './tree.ts';
-
-/** What XState takes as `inspect`: a function, or an observer as stock inspectors have it. */
-export type InspectionObserver =
-  | ((event: InspectionEvent) => void)
-  | { readonly next?: ((event: InspectionEvent) => void) | undefined };
-
-export interface RuntimeOptions {
-  /** Providers of agents that bring none of their own. Default: the embedded ones, fetched at first use. */
-  readonly providers?: ProviderChoice;
-  /** Session options where `startSession` gives none, key by key in groups too. */
-  readonly session?: SessionOptionsInput;
-  /** Sessions at the same time; one more is refused with ERR_MAX_SESSIONS. Default 100; 0 refuses all. */
-  readonly maxSessions?: number;
-  /** An XState inspection observer for every actor of the tree, such as the `inspect` of a stock inspector. May throw. */
-  readonly inspect?: InspectionObserver;
-  /** Told what listeners, inspectors and hooks threw. Default: written to stderr, once for each place. */
-  readonly onProblem?: ProblemHandler;
-  /** Log lines of tools. Default: nobody. */
-  readonly onLog?: (entry: ToolLogEntry) => void;
-  /** Restarts and ends of supervised children. Default: nobody. */
-  readonly onReport?: (report: Report) => void;
-  /** Supervised children beside the sessions (health server, worker, telemetry), started in this order, stopped in reverse. */
-  readonly children?: readonly ChildSpec<unknown>[];
-  /** Default: the clock of the process. */
-  readonly clock?: Clock;
-  /** Default: random ids. */
-  readonly ids?: Ids;
-}
-
-export interface SessionStartOptions {
-  readonly agent: Agent;
-  readonly transport: Transport;
-  readonly options?: SessionOptionsInput;
-  /** Data for the tools of this session. */
-  readonly userData?: Readonly<Record<string, unknown>>;
-}
+import { type ProviderDefaults, resolveProviders } from './resolve-providers.ts';
+import { type RuntimeOptions, runtimeRules, type SessionStartOptions, startRules } from './runtime-options.ts';
+import { mergeSessionOptions, parseSessionOptions } from './session-options.ts';
+import { SessionRun, sessionsTree } from './session-run.ts';
+import { addScope, SessionScope } from './session-scope.ts';
 
 export interface Runtime {
   readonly clock: Clock;
@@ -95,39 +41,6 @@ export interface Runtime {
   close(reason?: string): Promise<void>;
 }
 
-const callback = <F>() => having<F>(isFunction, 'must be a function').optional();
-
-const schema = fieldsOf<RuntimeOptions>()({
-  providers: having<ProviderChoice>(isObject, 'must be an object').default({}),
-  session: having<SessionOptionsInput>(isObject, 'must be an object').default({}),
-  maxSessions: wholeNumberFrom(0, Number.MAX_SAFE_INTEGER, 'must be a whole number >= 0').default(100),
-  inspect: having<InspectionObserver>(
-    (value) => isFunction(value) || hasMethod('next')(value),
-    'must be a function or an observer with a method `next`',
-  ).optional(),
-  onProblem: callback<ProblemHandler>(),
-  onLog: callback<NonNullable<RuntimeOptions['onLog']>>(),
-  onReport: callback<NonNullable<RuntimeOptions['onReport']>>(),
-  children: listOf(having<ChildSpec<unknown>>(isObject, 'must be a child spec')).default([]),
-  clock: having<Clock>(isObject, 'must be a Clock').optional(),
-  ids: having<Ids>(isObject, 'must be an Ids').optional(),
-});
-
-const startSchema = fieldsOf<SessionStartOptions>()({
-  agent: having<Agent>((value) => value instanceof Agent, 'must be an Agent'),
-  transport: having<Transport>(hasMethod('open'), 'must be an object with a method `open`'),
-  options: having<SessionOptionsInput>(isObject, 'must be an object').optional(),
-  userData: having<Readonly<Record<string, unknown>>>(
-    (value) => isObject(value) && !Array.isArray(value),
-    'must be an object',
-  ).default({}),
-});
-
-/** A session may be restarted this often by the supervisor of all sessions; each keeps its own count. */
-const SESSION_RESTARTS = 2;
-
-const sessionsTree = dynamicSupervisor({ id: 'sessions', intensity: 1_000_000, periodMs: 5_000 });
-
 /** @throws AgentError `ERR_OPTION` */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
   return new VoiceRuntime(options);
@@ -137,7 +50,7 @@ class VoiceRuntime implements Runtime {
   readonly clock: Clock;
   readonly registry = new Registry();
   readonly #ids: Ids;
-  readonly #options: OptionsOf<typeof schema>;
+  readonly #options: OptionsOf<typeof runtimeRules>;
   readonly onProblem: ProblemHandler;
   readonly #root: Actor<ReturnType<typeof supervisor>>;
   readonly #sessions = new Map<string, AgentSession>();
@@ -145,7 +58,7 @@ class VoiceRuntime implements Runtime {
   #closing: Promise<void> | null = null;
 
   constructor(given: RuntimeOptions) {
-    const options = parseOptions(schema, given, 'createRuntime');
+    const options = parseOptions(runtimeRules, given, 'createRuntime');
     this.#options = options;
     parseSessionOptions(options.session);
     this.clock = options.clock ?? realClock;
@@ -204,7 +117,7 @@ class VoiceRuntime implements Runtime {
   }
 
   createSession(given: SessionStartOptions): AgentSession {
-    const start = parseOptions(startSchema, given, 'session');
+    const start = parseOptions(startRules, given, 'session');
     const options = parseSessionOptions(mergeSessionOptions(this.#options.session, start.options));
     const hub = new EventHub(this.onProblem);
     const sessionId = this.#ids.next('sess');
@@ -235,7 +148,7 @@ class VoiceRuntime implements Runtime {
 
   async #start(
     session: AgentSession,
-    { transport, userData }: OptionsOf<typeof startSchema>,
+    { transport, userData }: OptionsOf<typeof startRules>,
     options: ReturnType<typeof parseSessionOptions>,
     hub: EventHub,
   ): Promise<SessionScope> {
@@ -271,8 +184,9 @@ class VoiceRuntime implements Runtime {
     session.started(scope);
     void fallbackAudio(scope);
     const sessions = this.registry.whereis('sessions');
-    const result = sessions === undefined ? undefined : startChildNow(sessions, this.#specOf(session, scope, hub));
-    if (result === undefined || (result !== 'queued' && !result.ok)) this.#finish(session, scope, hub);
+    const run = new SessionRun(scope, () => this.#sessions.delete(session.sessionId));
+    const result = sessions === undefined ? undefined : startChildNow(sessions, run.spec());
+    if (result === undefined || (result !== 'queued' && !result.ok)) run.finish();
     await scope.opened;
     hub.emit('session_started', { sessionId: scope.id, agentId: agent.agentId });
     return scope;
@@ -292,63 +206,6 @@ class VoiceRuntime implements Runtime {
         rule: `at most ${maxSessions}`,
         fix: 'Wait for a session to end, or raise maxSessions',
       });
-  }
-
-  #specOf(session: AgentSession, scope: SessionScope, hub: EventHub): ChildSpec<unknown> {
-    const input: SessionTreeInput = { sessionId: scope.id };
-    return {
-      id: `session:${scope.id}`,
-      type: 'supervisor',
-      restart: 'transient',
-      shutdown: 'infinity',
-      start: ({ attempt }) => {
-        // Each session has its own allowance, so that one that keeps crashing never takes its neighbours along.
-        if (attempt > SESSION_RESTARTS) return 'ignore';
-        const onSpawn = (ref: AnyActorRef) => {
-          monitor(ref, (down) => this.#ended(session, scope, hub, down));
-        };
-        return { logic: sessionTree, input, name: scope.nameOf('session'), onSpawn };
-      },
-    };
-  }
-
-  #ended(session: AgentSession, scope: SessionScope, hub: EventHub, { reason }: Down): void {
-    if (isOrderly(reason)) {
-      this.#finish(session, scope, hub);
-      return;
-    }
-    // After a crash the supervisor may have a new incarnation running by the end of this tick.
-    queueMicrotask(() => {
-      if (scope.whereis('session') === undefined) this.#finish(session, scope, hub);
-    });
-  }
-
-  #finish(session: AgentSession, scope: SessionScope, hub: EventHub): void {
-    if (!this.#sessions.delete(session.sessionId)) return;
-    const { ledger } = scope;
-    const hasFailed = scope.shownState === 'failed';
-    if (ledger.closing === null) {
-      const error = hasFailed
-        ? new AgentError('ERR_TRANSPORT', 'the transport did not connect in time', {
-            field: 'deadlines.connectMs',
-            fix: 'Check address and network, or raise it',
-          })
-        : new AgentError('ERR_SESSION', 'the session gave up after its parts could not be restarted');
-      scope.problem('session', error);
-      ledger.closing = { reason: error.code, sinceMs: this.clock.now(), error };
-    }
-    const { reason, error } = ledger.closing;
-    scope.commitRest();
-    for (const { callId } of ledger.openCalls()) endCall(scope, callId, CALL_CANCELLED);
-    const never = new AgentError('ERR_TRANSPORT', `the session ended before it was usable: ${reason}`);
-    scope.rejectOpened(scope.transportFailure ?? error ?? never);
-    scope.dispose();
-    removeScope(scope.id);
-    session.agent.detach(session);
-    session.stopped(error === undefined ? { reason } : { reason, error });
-    const durationMs = this.clock.now() - scope.startedAtMs;
-    hub.emit('session_stopped', { sessionId: scope.id, reason, durationMs });
-    hub.clear();
   }
 
   #kill(sessionId: string): void {

@@ -14,7 +14,7 @@ import {
   trueOrFalse,
   wholeNumberFrom,
 } from '../options.ts';
-import type { RuntimeOptions } from '../runtime/create-runtime.ts';
+import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import { type HostOptions, hostOptions } from './host/host-options.ts';
 import type { JobContext } from './job-context.ts';
 import type { JobInfo, JobKind } from './job-info.ts';

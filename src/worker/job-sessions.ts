@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.ts';
 import { AgentError } from '../errors.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
-import type { Runtime, SessionStartOptions } from '../runtime/create-runtime.ts';
+import type { Runtime } from '../runtime/create-runtime.ts';
+import type { SessionStartOptions } from '../runtime/runtime-options.ts';
 import { attachRoomIo, LivekitTransport } from '../transports/livekit/index.ts';
 import { watchAbsence } from './absence.ts';
 import { type JobChannelOptions, openChannels } from './job-channels.ts';

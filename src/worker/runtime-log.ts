@@ -1,6 +1,6 @@
 // What a runtime and its supervisors tell, as lines of a worker's log: ids, codes and names, no words of a call.
 import { AgentError, textOf } from '../errors.ts';
-import type { RuntimeOptions } from '../runtime/create-runtime.ts';
+import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import type { ExitReason, Report, ReportHandler, ReportKind } from '../supervisor/index.ts';
 import type { LogFields, Logger } from './logger.ts';
 

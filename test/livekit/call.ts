@@ -2,7 +2,8 @@
 import { inject } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
-import { createRuntime, type Runtime, type RuntimeOptions } from '../../src/runtime/create-runtime.ts';
+import { createRuntime, type Runtime } from '../../src/runtime/create-runtime.ts';
+import type { RuntimeOptions } from '../../src/runtime/runtime-options.ts';
 import type { SessionOptionsInput } from '../../src/runtime/session-options.ts';
 import type { ScriptedAnswer } from '../../src/testing/scripted-llm.ts';
 import { attachRoomIo, type LivekitTransport, livekitTransport } from '../../src/transports/livekit/index.ts';

@@ -2,12 +2,58 @@
 import type { ChatMessage, ChatToolCall } from '../providers/llm.ts';
 import type { ChatItem } from './ledger.ts';
 
+/** Remembers the part of the history that cannot change any more, so that a request of a long call costs what is new in it. */
+export class ChatView {
+  #settled: readonly ChatMessage[] = NONE;
+  /** Items in `#settled`. */
+  #upTo = 0;
+
+  /** As `messagesOf`, of a history that only grew at its end since the last time, or whose changes were told. */
+  messages(instructions: string, items: readonly ChatItem[]): ChatMessage[] {
+    const upTo = settledEnd(items, this.#upTo);
+    if (upTo > this.#upTo) this.#settled = this.#settled.concat(build(items.slice(this.#upTo, upTo)));
+    this.#upTo = upTo;
+    return [...system(instructions), ...this.#settled, ...build(items.slice(upTo))];
+  }
+
+  /** The item at `index` was changed, removed or put there. */
+  changed(index: number): void {
+    if (index >= this.#upTo) return;
+    this.#settled = NONE;
+    this.#upTo = 0;
+  }
+}
+
+const NONE: readonly ChatMessage[] = [];
+
 /**
  * Messages for the next step. Every tool call has its output right after it, as chat APIs demand: outputs are moved to
  * their call, what a tool said before its output is put before the calls, and a call without an output is left out.
  */
 export function messagesOf(instructions: string, items: readonly ChatItem[]): ChatMessage[] {
-  const messages: ChatMessage[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
+  return [...system(instructions), ...build(items)];
+}
+
+function system(instructions: string): readonly ChatMessage[] {
+  return instructions === '' ? NONE : [{ role: 'system', content: instructions }];
+}
+
+/** The last user item before which every call has its output: nothing after it is told with something before it. */
+function settledEnd(items: readonly ChatItem[], from: number): number {
+  const open = new Set<string>();
+  let end = from;
+  for (let i = from; i < items.length; i++) {
+    const item = items[i];
+    if (item?.type === 'toolCall') open.add(item.callId);
+    else if (item?.type === 'toolOutput') open.delete(item.callId);
+    else if (item?.type === 'user' && open.size === 0) end = i;
+  }
+  return end;
+}
+
+/** Frozen, since later requests share them and models are not ours. */
+function build(items: readonly ChatItem[]): readonly ChatMessage[] {
+  const messages: ChatMessage[] = [];
   const outputs = new Map<string, { readonly at: number; readonly item: OutputItem }>();
   for (const [at, item] of items.entries()) if (item.type === 'toolOutput') outputs.set(item.callId, { at, item });
   const told = new Set<ChatItem>();
@@ -38,7 +84,15 @@ export function messagesOf(instructions: string, items: readonly ChatItem[]): Ch
       }
     }
   }
+  for (const message of messages) freeze(message);
   return messages;
+}
+
+function freeze(message: ChatMessage): void {
+  Object.freeze(message);
+  if (message.role !== 'assistant' || message.toolCalls === undefined) return;
+  Object.freeze(message.toolCalls);
+  for (const call of message.toolCalls) Object.freeze(call);
 }
 
 type AssistantItem = Extract<ChatItem, { type: 'assistant' }>;

@@ -1,7 +1,8 @@
 // What must survive any crash of a session: written first, told afterwards. Plain data, one per session, no timers.
 import type { AgentError } from '../errors.ts';
 import type { Levels } from '../events.ts';
-import type { ChatImage, ImageSource } from '../providers/llm.ts';
+import type { ChatImage, ChatMessage, ImageSource } from '../providers/llm.ts';
+import { ChatView } from './chat-view.ts';
 import { isOver, leavesDebt, levelOf, newTurn, type TurnRecord, type TurnStart } from './turn-record.ts';
 import { UserSpeech } from './user-speech.ts';
 
@@ -69,7 +70,10 @@ export class Ledger {
   readonly speech: UserSpeech;
   readonly #options: LedgerOptions;
   readonly #items: ChatItem[] = [];
+  readonly #chat = new ChatView();
   readonly #openCalls = new Map<string, ToolCallRecord>();
+  /** Of all calls ever recorded, made with the first one: a model may give an id again in a later turn. */
+  #callIds: Set<string> | undefined;
   /** User items committed and still unanswered. */
   readonly #unanswered = new Set<string>();
   #requests: ReplyRequest[] = [];
@@ -87,6 +91,11 @@ export class Ledger {
 
   get items(): readonly ChatItem[] {
     return this.#items;
+  }
+
+  /** The history as the model reads it. */
+  messages(instructions: string): readonly ChatMessage[] {
+    return this.#chat.messages(instructions, this.#items);
   }
 
   get turn(): TurnRecord | null {
@@ -184,7 +193,9 @@ export class Ledger {
     const id = this.#options.newItemId();
     const isOutput = (item: ChatItem) => item.type === 'toolOutput' && item.callId === callId;
     const output = callId === undefined ? -1 : this.#items.findLastIndex(isOutput);
-    this.#items.splice(output === -1 ? this.#items.length : output, 0, {
+    const at = output === -1 ? this.#items.length : output;
+    this.#chat.changed(at);
+    this.#items.splice(at, 0, {
       type: 'assistant',
       id,
       turn: turn?.n ?? this.#turnCount,
@@ -204,6 +215,7 @@ export class Ledger {
     const index = this.#items.findLastIndex(({ id }) => id === itemId);
     const item = this.#items[index];
     if (item === undefined || item.type !== 'assistant') return;
+    this.#chat.changed(index);
     const heard = text.trim();
     if (heard === '' && interrupted) {
       this.#items.splice(index, 1);
@@ -219,8 +231,9 @@ export class Ledger {
   recordCall(asked: { readonly callId: string; readonly name: string; readonly arguments: string }): void {
     const turn = this.#turn?.n ?? this.#turnCount;
     let { callId } = asked;
-    const isTaken = () => this.#items.some((item) => item.type === 'toolCall' && item.callId === callId);
-    while (callId === '' || isTaken()) callId = this.#options.newCallId();
+    this.#callIds ??= new Set();
+    while (callId === '' || this.#callIds.has(callId)) callId = this.#options.newCallId();
+    this.#callIds.add(callId);
     const call = { ...asked, callId };
     this.#openCalls.set(callId, { ...call, turn });
     this.#items.push({

@@ -5,7 +5,6 @@ import { AgentError, toAgentError } from '../errors.ts';
 import type { TurnKey, TurnOutcome } from '../events.ts';
 import { type StepInput, type StepOutput, turnMachine } from '../machines/turn.machine.ts';
 import { kill, monitor, startChildNow } from '../supervisor/index.ts';
-import { messagesOf } from './chat-view.ts';
 import { CALL_CRASHED, CALL_OVERDUE, endCall } from './end-call.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 import { toolBudgetMsOf, toolCallSpec } from './tool-call-spec.ts';
@@ -63,7 +62,7 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
   scope.usage.modelCalls++;
   const { turnAgent: agent, sight } = scope;
   const instructions = [agent.instructions, turn.instructions ?? ''].filter((text) => text !== '').join('\n\n');
-  const messages = messagesOf(instructions, scope.ledger.items);
+  const messages = scope.ledger.messages(instructions);
   const calls = await respond(
     {
       ...shared,

@@ -156,22 +156,39 @@ test('whatever the order of calls, outputs and turns: one output for each call, 
     // Models repeat their ids, in one turn and in later ones, and some give none.
     fc.record({ do: fc.constant('call' as const), id: fc.constantFrom('', 'call_1', 'call_2', 'call_3') }),
     fc.record({ do: fc.constant('output' as const), id: fc.nat(9) }),
-    fc.constantFrom({ do: 'turn' as const }, { do: 'text' as const }, { do: 'answer' as const }),
+    // An aside is said by a call, and stands before its output, also when that came first.
+    fc.record({ do: fc.constantFrom('aside' as const, 'heard' as const, 'unheard' as const), id: fc.nat(9) }),
+    fc.constantFrom(
+      { do: 'turn' as const },
+      { do: 'text' as const },
+      { do: 'ask' as const },
+      { do: 'answer' as const },
+    ),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const { ledger, ask } = setUp();
       const outputs = new Map<string, string>();
       for (const [i, each] of steps.entries()) {
-        if (each.do === 'turn') ledger.openTurn(1_000);
-        else if (each.do === 'text') ask('text', `text ${i}`);
+        if (each.do === 'text' || each.do === 'ask') ask('text', `text ${i}`);
+        if (each.do === 'turn' || each.do === 'ask') ledger.openTurn(1_000);
         else if (each.do === 'answer') ledger.setHeard(ledger.beginAssistantItem(), `answer ${i}`, false);
-        else if (each.do === 'call') ledger.recordCall({ callId: each.id, name: 'look', arguments: '{}' });
-        else {
+        else if (each.do === 'aside') {
+          const all = ledger.items.flatMap((item) => (item.type === 'toolCall' ? [item.callId] : []));
+          ledger.beginAssistantItem(all[each.id % Math.max(1, all.length)]);
+        } else if (each.do === 'heard' || each.do === 'unheard') {
+          const said = ledger.items.filter(({ type }) => type === 'assistant');
+          const item = said[each.id % Math.max(1, said.length)];
+          if (item !== undefined)
+            ledger.setHeard(item.id, each.do === 'heard' ? `heard ${i}` : '', each.do === 'unheard');
+        } else if (each.do === 'call') ledger.recordCall({ callId: each.id, name: 'look', arguments: '{}' });
+        else if (each.do === 'output') {
           const calls = ledger.openCalls();
           const callId = calls[each.id % Math.max(1, calls.length)]?.callId ?? 'call_1';
           if (ledger.recordOutput(callId, `output ${i}`, false)) outputs.set(callId, `output ${i}`);
         }
+        // What is remembered of earlier readings never shows.
+        if (i % 3 > 0) expect(ledger.messages('Be kind.')).toEqual(messagesOf('Be kind.', ledger.items));
       }
       const calls = ledger.items.flatMap((item) => (item.type === 'toolCall' ? [item.callId] : []));
       expect(new Set(calls).size).toBe(calls.length);

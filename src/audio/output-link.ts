@@ -1,8 +1,7 @@
 // From the reply to the loudspeaker: text waits here for the voice, audio waits here until it was played. Survives the
 // crash of every part around it; each writer holds an epoch, and what an older epoch says is dropped.
 import type { AudioFrame } from './frame.ts';
-import { FrameConverter } from './frame-converter.ts';
-import { type ClauseMark, heardText } from './heard-text.ts';
+import { SpokenSegment } from './spoken-segment.ts';
 
 /** Plays in real time and knows its position; a Pacer in front of a sink that does not. */
 export interface PlayoutDevice {
@@ -73,44 +72,13 @@ export interface FlushResult {
 const HIGH_WATER_MS = 2000;
 /** A device may keep a piece shorter than this until it hears that nothing follows. */
 const LAST_PIECE_MS = 20;
-/** Played audio between two signs of progress; well under the deadline of a stall. */
-const PROGRESS_EVERY_MS = 250;
-
-interface Segment<Key> {
-  readonly id: number;
-  readonly key: Key;
-  readonly itemId: string;
-  text: string;
-  ended: boolean;
-  synthesized: boolean;
-  marks: ClauseMark[];
-  /** Character offset at which the present voice stream began. */
-  streamFrom: number;
-  /** Samples of a clause that were already handed out before the voice restarted: skipped when they come again. */
-  skipSamples: number;
-  /** Samples received, at the rate of the device. */
-  samples: number;
-  frames: { readonly frame: AudioFrame; readonly start: number }[];
-  /** Index of the next frame to hand to the device. */
-  next: number;
-  converter: FrameConverter;
-  /** Device position at which this segment's first sample was written, less what was played before. */
-  base: number | null;
-  playedAtLastTick: number;
-  /** Position that was last told as progress. */
-  toldPlayed: number;
-  startedTold: boolean;
-  starvedTold: boolean;
-  drainedTold: boolean;
-  heldTold: boolean;
-}
 
 export class OutputLink<Key> {
   readonly #events: OutputLinkEvents<Key>;
   #device: PlayoutDevice | null = null;
   /** Of the last device; what is received before there is one is converted again. */
   #rateHz = 24_000;
-  #segment: Segment<Key> | null = null;
+  #segment: SpokenSegment<Key> | null = null;
   #segmentCount = 0;
   #turnEpoch = 0;
   #voiceEpoch = 0;
@@ -125,58 +93,58 @@ export class OutputLink<Key> {
     this.#events = events;
   }
 
-  // ---- the device, set by the transport; outlives the playout actor
-
+  /** Set by the transport; outlives the playout actor. */
   setDevice(device: PlayoutDevice | null): void {
     const segment = this.#segment;
     let played = segment === null ? 0 : this.#played(segment);
     // What the old one still holds is said again through the new one.
-    if (segment !== null && segment.base !== null) this.#device?.flush();
+    if (segment?.isPlaced === true) this.#device?.flush();
     this.#device = device;
     if (device === null) return;
-    const rateBefore = this.#rateHz;
+    const hasOtherRate = this.#rateHz !== device.sampleRateHz;
     this.#rateHz = device.sampleRateHz;
     if (segment === null) return;
-    if (rateBefore !== device.sampleRateHz) {
-      this.#rewindTo(segment, played);
-      played = changeRate(segment, played, rateBefore, device.sampleRateHz);
+    segment.rewindTo(played, device.playedSamples());
+    if (hasOtherRate) {
+      played = segment.changeRate(played, device.sampleRateHz);
+      segment.rewindTo(played, device.playedSamples());
     }
-    if (segment.base !== null) segment.base = device.playedSamples() - played;
-    this.#rewindTo(segment, played);
     this.#playout?.wake();
   }
-
-  // ---- the turn
 
   /** Flushes, revokes every writer before, and gives the only port that can write now. */
   attachTurn(key: Key): TextWriter {
     this.flush();
     const epoch = ++this.#turnEpoch;
     const isCurrent = () => epoch === this.#turnEpoch;
+    const open = () => (isCurrent() && this.#segment?.isTextOpen === true ? this.#segment : null);
     return {
       begin: (itemId) => {
-        if (isCurrent()) this.#beginSegment(key, itemId);
+        if (!isCurrent()) return;
+        const segment = this.#newSegment(key, itemId);
+        this.#voice?.begin(segment.id);
+        this.#events.buffering(key);
       },
       write: (text) => {
-        const segment = this.#segment;
-        if (!isCurrent() || segment === null || segment.ended || text === '') return;
-        segment.text += text;
+        const segment = open();
+        if (segment === null || text === '') return;
+        segment.write(text);
         this.#voice?.write(text);
       },
       end: () => {
-        const segment = this.#segment;
-        if (!isCurrent() || segment === null || segment.ended) return;
-        segment.ended = true;
+        const segment = open();
+        if (segment === null) return;
+        segment.endText();
         this.#voice?.end();
       },
       play: (itemId, text, frames) => {
         if (!isCurrent()) return;
         const segment = this.#newSegment(key, itemId);
-        segment.text = text;
-        segment.ended = true;
+        segment.write(text);
+        segment.endText();
         this.#voice?.cancel();
         this.#events.buffering(key);
-        for (const frame of frames) this.#keep(segment, frame);
+        for (const frame of frames) segment.keep(frame);
         this.#finish(segment);
       },
     };
@@ -192,41 +160,39 @@ export class OutputLink<Key> {
     this.#segment = null;
     this.#isPaused = false;
     if (segment === null) return { playedMs: 0, heardText: '' };
-    if (segment.base !== null) this.#device?.flush();
+    if (segment.isPlaced) this.#device?.flush();
     const played = this.#played(segment);
-    if (!segment.synthesized) this.#voice?.cancel();
+    if (!segment.isAudioWhole) this.#voice?.cancel();
     this.#release();
-    if (segment.drainedTold) return { playedMs: 0, heardText: '' };
-    const text = heardText(segment.text, segment.marks, played, segment.samples);
+    if (segment.told.has('drained')) return { playedMs: 0, heardText: '' };
+    const text = segment.heardText(played);
     this.#events.heard(segment.key, segment.itemId, text, true);
-    return { playedMs: (played * 1000) / this.#rateHz, heardText: text };
+    return { playedMs: segment.msOf(played), heardText: text };
   }
-
-  // ---- the voice
 
   /** Gives the reader the text that has no audio yet, from the start of the unfinished clause. */
   attachVoice(reader: TextReader): AudioWriter {
     const epoch = ++this.#voiceEpoch;
     this.#voice = reader;
-    const find = (id: number): Segment<Key> | null => {
+    const find = (id: number): SpokenSegment<Key> | null => {
       const segment = this.#segment;
-      return epoch === this.#voiceEpoch && segment?.id === id && !segment.synthesized ? segment : null;
+      return epoch === this.#voiceEpoch && segment?.id === id && !segment.isAudioWhole ? segment : null;
     };
     const segment = this.#segment;
-    if (segment !== null && !segment.synthesized) this.#resumeVoice(segment, reader);
+    if (segment !== null && !segment.isAudioWhole) {
+      const rest = segment.restartVoice();
+      reader.begin(segment.id);
+      if (rest !== '') reader.write(rest);
+      if (!segment.isTextOpen) reader.end();
+    }
     return {
       audio: (id, frame) => {
         const segment = find(id);
         if (segment === null) return;
-        this.#keep(segment, frame);
+        segment.keep(frame);
         this.#playout?.wake();
       },
-      mark: (id, chars) => {
-        const segment = find(id);
-        if (segment === null) return;
-        const total = Math.min(segment.text.length, segment.streamFrom + chars);
-        if (total > (segment.marks.at(-1)?.chars ?? -1)) segment.marks.push({ chars: total, samples: segment.samples });
-      },
+      mark: (id, chars) => find(id)?.mark(chars),
       done: (id) => {
         const segment = find(id);
         if (segment !== null) this.#finish(segment);
@@ -244,14 +210,11 @@ export class OutputLink<Key> {
    */
   finishVoice(): void {
     const segment = this.#segment;
-    if (segment === null || !segment.ended || segment.synthesized || !segment.starvedTold) return;
-    const said = segment.marks.at(-1)?.chars;
-    if (said !== undefined && segment.text.slice(said).trim() !== '') return;
+    if (segment === null || segment.isTextOpen || segment.isAudioWhole || !segment.told.has('starved')) return;
+    if (!segment.isTextSaid) return;
     this.#voice?.cancel();
     this.#finish(segment);
   }
-
-  // ---- playout
 
   /** `wake` is called when there may be something to play. */
   attachPlayout(reader: { wake(): void }): { pump(): void; tick(): void; nextTickMs(): number | null } {
@@ -265,9 +228,9 @@ export class OutputLink<Key> {
       tick: () => {
         if (!isCurrent()) return;
         const segment = this.#segment;
-        if (segment?.base !== null && segment?.base !== undefined) {
+        if (segment?.isPlaced === true) {
           if (this.#device?.isSuspended === true) this.#events.suspended(segment.key);
-          if (segment.next === segment.frames.length && this.#queuedMs() < LAST_PIECE_MS) this.#device?.end?.();
+          if (segment.nextFrame === undefined && this.#queuedMs() < LAST_PIECE_MS) this.#device?.end?.();
         }
         this.#tick();
       },
@@ -284,12 +247,12 @@ export class OutputLink<Key> {
   /** Stops at the played position and keeps the rest. */
   pause(): void {
     const segment = this.#segment;
-    if (segment === null || this.#isPaused || segment.base === null || segment.drainedTold) return;
+    if (segment === null || this.#isPaused || !segment.isPlaced || segment.told.has('drained')) return;
     this.#device?.flush();
     const played = this.#played(segment);
-    this.#rewindTo(segment, played);
+    if (this.#device !== null) segment.rewindTo(played, this.#device.playedSamples());
     this.#isPaused = true;
-    segment.starvedTold = false;
+    segment.told.delete('starved');
     this.#events.paused(segment.key);
   }
 
@@ -304,13 +267,7 @@ export class OutputLink<Key> {
 
   /** The present segment has text or audio that was not played to the end. */
   get isBusy(): boolean {
-    return this.#segment !== null && !this.#segment.drainedTold;
-  }
-
-  /** Text handed over and still without audio: the voice has work. */
-  get isVoiceBusy(): boolean {
-    const segment = this.#segment;
-    return segment !== null && !segment.synthesized && segment.text !== '';
+    return this.#segment !== null && !this.#segment.told.has('drained');
   }
 
   /** Some sample of the present segment was played. */
@@ -318,109 +275,37 @@ export class OutputLink<Key> {
     return this.#segment !== null && this.#played(this.#segment) > 0;
   }
 
-  #beginSegment(key: Key, itemId: string): void {
-    const segment = this.#newSegment(key, itemId);
-    this.#voice?.begin(segment.id);
-    this.#events.buffering(key);
-  }
-
-  #newSegment(key: Key, itemId: string): Segment<Key> {
-    this.#segment = {
-      id: ++this.#segmentCount,
-      key,
-      itemId,
-      text: '',
-      ended: false,
-      synthesized: false,
-      marks: [],
-      streamFrom: 0,
-      skipSamples: 0,
-      samples: 0,
-      frames: [],
-      next: 0,
-      converter: new FrameConverter({ sampleRateHz: this.#rateHz }),
-      base: null,
-      playedAtLastTick: 0,
-      toldPlayed: 0,
-      startedTold: false,
-      starvedTold: false,
-      drainedTold: false,
-      heldTold: false,
-    };
+  #newSegment(key: Key, itemId: string): SpokenSegment<Key> {
+    this.#segment = new SpokenSegment({ id: ++this.#segmentCount, key, itemId, rateHz: this.#rateHz });
     return this.#segment;
   }
 
-  #resumeVoice(segment: Segment<Key>, reader: TextReader): void {
-    const mark = segment.marks.at(-1) ?? { chars: 0, samples: 0 };
-    // Audio of the unfinished clause that the device does not have yet is dropped; what it has is skipped when it comes again.
-    const written = segment.frames[segment.next]?.start ?? segment.samples;
-    segment.samples = Math.max(mark.samples, written);
-    const keep = segment.frames.findIndex(({ start }) => start >= segment.samples);
-    if (keep >= 0) segment.frames.length = keep;
-    segment.skipSamples = segment.samples - mark.samples;
-    segment.streamFrom = mark.chars;
-    segment.converter = new FrameConverter({ sampleRateHz: this.#rateHz });
-    reader.begin(segment.id);
-    const rest = segment.text.slice(mark.chars);
-    if (rest !== '') reader.write(rest);
-    if (segment.ended) reader.end();
-  }
-
-  #keep(segment: Segment<Key>, frame: AudioFrame): void {
-    this.#push(segment, segment.converter.convert(frame));
-  }
-
-  #push(segment: Segment<Key>, frame: AudioFrame): void {
-    let { samples } = frame;
-    if (segment.skipSamples > 0) {
-      const skipped = Math.min(segment.skipSamples, samples.length);
-      segment.skipSamples -= skipped;
-      samples = samples.subarray(skipped);
-    }
-    if (samples.length === 0) return;
-    segment.frames.push({ frame: { ...frame, samples }, start: segment.samples });
-    segment.samples += samples.length;
-  }
-
-  #finish(segment: Segment<Key>): void {
-    this.#push(segment, segment.converter.flush());
-    segment.synthesized = true;
-    const last = segment.marks.at(-1);
-    if (last === undefined || last.chars < segment.text.length)
-      segment.marks.push({ chars: segment.text.length, samples: segment.samples });
+  #finish(segment: SpokenSegment<Key>): void {
+    segment.finish();
     this.#release();
-    this.#events.synthesized(segment.key, (segment.samples * 1000) / this.#rateHz);
+    this.#events.synthesized(segment.key, segment.durationMs);
     this.#playout?.wake();
   }
 
   #pump(): void {
     const segment = this.#segment;
     const device = this.#device;
-    if (segment === null || device === null || segment.drainedTold) return;
-    const hasFrames = segment.next < segment.frames.length;
-    if (hasFrames && segment.base === null && this.#isHeld) {
-      if (!segment.heldTold) {
-        segment.heldTold = true;
-        this.#events.held(segment.key);
-      }
+    if (segment === null || device === null || segment.told.has('drained')) return;
+    const hasFrames = segment.nextFrame !== undefined;
+    if (hasFrames && !segment.isPlaced && this.#isHeld) {
+      if (isNew(segment, 'held')) this.#events.held(segment.key);
       return;
     }
     if (this.#isPaused) return;
-    if (hasFrames && segment.base === null) segment.base = device.playedSamples();
-    while (segment.next < segment.frames.length) {
-      const entry = segment.frames[segment.next];
+    if (hasFrames && !segment.isPlaced) segment.place(device.playedSamples());
+    for (let frame = segment.nextFrame; frame !== undefined; frame = segment.nextFrame) {
       // Counted when it was taken: a device that throws gets the same frame again.
-      if (entry !== undefined) device.write(entry.frame);
-      segment.next++;
+      device.write(frame);
+      segment.written();
     }
-    if (segment.synthesized) device.end?.();
-    if (hasFrames && !segment.startedTold) {
-      segment.startedTold = true;
-      this.#events.started(segment.key);
-    } else if (hasFrames && segment.starvedTold) {
-      segment.starvedTold = false;
-      this.#events.resumed(segment.key);
-    }
+    if (segment.isAudioWhole) device.end?.();
+    if (hasFrames && isNew(segment, 'started')) this.#events.started(segment.key);
+    else if (hasFrames && segment.told.delete('starved')) this.#events.resumed(segment.key);
     if (this.#segment === segment) this.#tick();
   }
 
@@ -428,71 +313,34 @@ export class OutputLink<Key> {
     const segment = this.#segment;
     if (segment === null || this.#isPaused) return;
     const played = this.#played(segment);
-    this.#dropPlayed(segment, played);
-    if (this.#queuedMs() < HIGH_WATER_MS) this.#release();
-    if (segment.synthesized && played >= segment.samples && !segment.drainedTold) {
-      segment.drainedTold = true;
+    segment.dropPlayed(played);
+    if (segment.queuedMs(played) < HIGH_WATER_MS) this.#release();
+    const hasPlayedAll = segment.hasPlayedAll(played);
+    if (hasPlayedAll && segment.isAudioWhole && isNew(segment, 'drained')) {
       this.#events.heard(segment.key, segment.itemId, segment.text, false);
       this.#events.drained(segment.key);
       return;
     }
-    const isStarved = segment.base !== null && played >= segment.samples && !segment.synthesized;
-    const isFirst = segment.playedAtLastTick === 0;
-    const hasMoved = played !== segment.playedAtLastTick;
-    segment.playedAtLastTick = played;
-    // The voice may hand over many pieces a second; each of them looks here, and the chart need not hear of each.
-    const isWorthTelling = isStarved || ((played - segment.toldPlayed) * 1000) / this.#rateHz >= PROGRESS_EVERY_MS;
-    if (hasMoved && (isFirst || isWorthTelling)) {
-      segment.toldPlayed = played;
-      const text = heardText(segment.text, segment.marks, played, segment.samples);
-      this.#events.progressed(segment.key, segment.itemId, text);
-    }
-    if (!isStarved || segment.starvedTold) return;
-    segment.starvedTold = true;
-    this.#events.starved(segment.key);
+    const isStarved = hasPlayedAll && segment.isPlaced && !segment.isAudioWhole;
+    if (segment.lookAt(played, isStarved))
+      this.#events.progressed(segment.key, segment.itemId, segment.heardText(played));
+    if (isStarved && isNew(segment, 'starved')) this.#events.starved(segment.key);
   }
 
   /** When the position is worth looking at again: at the end of what is queued, and at least twice a second. Starved, it stands. */
   #nextTickMs(): number | null {
     const segment = this.#segment;
-    if (segment === null || segment.base === null || segment.drainedTold || this.#isPaused) return null;
-    if (segment.starvedTold) return null;
-    const leftMs = ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz;
-    return Math.max(1, Math.min(leftMs, 500));
+    if (segment === null || !segment.isPlaced || this.#isPaused) return null;
+    if (segment.told.has('drained') || segment.told.has('starved')) return null;
+    return Math.max(1, Math.min(this.#queuedMs(), 500));
   }
 
-  #played(segment: Segment<Key>): number {
-    if (segment.base === null || this.#device === null) return segment.playedAtLastTick;
-    const written = segment.frames[segment.next]?.start ?? segment.samples;
-    return Math.max(0, Math.min(written, this.#device.playedSamples() - segment.base));
+  #played(segment: SpokenSegment<Key>): number {
+    return segment.played(this.#device === null ? null : this.#device.playedSamples());
   }
 
   #queuedMs(): number {
-    const segment = this.#segment;
-    return segment === null ? 0 : ((segment.samples - this.#played(segment)) * 1000) / this.#rateHz;
-  }
-
-  #dropPlayed(segment: Segment<Key>, played: number): void {
-    let count = 0;
-    for (const { frame, start } of segment.frames) {
-      if (start + frame.samples.length > played || count >= segment.next) break;
-      count++;
-    }
-    if (count === 0) return;
-    segment.frames.splice(0, count);
-    segment.next -= count;
-  }
-
-  /** Makes the frame that holds `position` the next one to write, cut at the position. */
-  #rewindTo(segment: Segment<Key>, position: number): void {
-    this.#dropPlayed(segment, position);
-    segment.next = 0;
-    const [first] = segment.frames;
-    if (first !== undefined && first.start < position) {
-      const samples = first.frame.samples.subarray(position - first.start);
-      segment.frames[0] = { frame: { ...first.frame, samples }, start: position };
-    }
-    if (segment.base !== null && this.#device !== null) segment.base = this.#device.playedSamples() - position;
+    return this.#segment === null ? 0 : this.#segment.queuedMs(this.#played(this.#segment));
   }
 
   #release(): void {
@@ -502,23 +350,9 @@ export class OutputLink<Key> {
   }
 }
 
-/** Counts and keeps the unplayed rest of a segment in samples of another rate. Returns the played position in it. */
-function changeRate<Key>(segment: Segment<Key>, played: number, fromHz: number, toHz: number): number {
-  const scaled = (samples: number) => Math.round((samples * toHz) / fromHz);
-  const converter = new FrameConverter({ sampleRateHz: toHz });
-  const rest = segment.frames.map(({ frame }) => converter.convert(frame));
-  const frames: Segment<Key>['frames'] = [];
-  let start = scaled(played);
-  for (const frame of [...rest, converter.flush()]) {
-    if (frame.samples.length > 0) frames.push({ frame, start });
-    start += frame.samples.length;
-  }
-  segment.frames = frames;
-  segment.next = 0;
-  segment.samples = start;
-  segment.skipSamples = scaled(segment.skipSamples);
-  segment.playedAtLastTick = scaled(played);
-  segment.marks = segment.marks.map(({ chars, samples }) => ({ chars, samples: scaled(samples) }));
-  segment.converter = new FrameConverter({ sampleRateHz: toHz });
-  return scaled(played);
+/** True once: what is told of a segment is noted before anybody hears of it. */
+function isNew<Key>({ told }: SpokenSegment<Key>, what: 'held' | 'started' | 'starved' | 'drained'): boolean {
+  if (told.has(what)) return false;
+  told.add(what);
+  return true;
 }

@@ -106,8 +106,6 @@ export class Ledger {
     return this.#turnCount;
   }
 
-  // ---- requests
-
   queueRequest(request: Omit<ReplyRequest, 'order'>): void {
     this.#requests.push({ ...request, order: ++this.#order });
   }
@@ -120,8 +118,6 @@ export class Ledger {
     if (request.kind === 'text') this.#pushUserItem(this.#turnCount, request.text);
     return true;
   }
-
-  // ---- turns
 
   /**
    * Opens the next turn: takes all open words and queued texts in order of arrival, and at most one request. `say`
@@ -185,8 +181,6 @@ export class Ledger {
     if (images.length > 0) item.images = images;
   }
 
-  // ---- what the agent says
-
   /** Ordered by when it is spoken; what a tool says stands before its output, also when that came first. */
   beginAssistantItem(callId?: string): string {
     const turn = this.#turn;
@@ -224,8 +218,6 @@ export class Ledger {
     item.text = heard;
     item.interrupted = interrupted;
   }
-
-  // ---- tools
 
   /** A call whose id is missing or was given before gets a new one, so that each has an output of its own. */
   recordCall(asked: { readonly callId: string; readonly name: string; readonly arguments: string }): void {
@@ -278,8 +270,6 @@ export class Ledger {
     const createdAtMs = this.#options.wallNow();
     this.#items.push({ type: 'agentHandoff', id, turn: this.#turnCount, createdAtMs, fromAgentId, toAgentId });
   }
-
-  // ---- the end
 
   /** Open words, partials and queued texts become user items: nothing the user said is lost. */
   commitRest(): void {

@@ -13,6 +13,7 @@ export class SupervisorSnapshot {
   readonly error: unknown;
   readonly #engine: Engine | undefined;
 
+  /** @internal */
   constructor(engine: Engine | undefined, end?: End | 'stopped') {
     this.#engine = engine;
     this.status = end === undefined ? 'active' : end === 'stopped' ? 'stopped' : end.kind;

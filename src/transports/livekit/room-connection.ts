@@ -38,9 +38,9 @@ export interface RoomConnectionOptions {
 
 /** One stay of the agent in a room: the room as the native library has it, and whom the agent talks to there. */
 export class RoomConnection implements TransportConnection {
-  /** Transcripts, in order. */
+  /** @internal Transcripts, in order. */
   readonly texts: Outbox;
-  /** Attributes of the agent; apart from the texts, because each waits for the server. */
+  /** @internal Attributes of the agent; apart from the texts, because each waits for the server. */
   readonly attributes: Outbox;
   readonly room: SessionRoom;
   readonly clock: Clock;

@@ -133,7 +133,9 @@ export function planOf(seed: number, call: number): Plan {
     const firstTokenMs = pick([0, 50, 100, 400, 1_500]);
     const healthy: readonly [ToolName, ...ToolName[]] = ['quick', 'slow', 'late', 'narrating'];
     const tools = Array.from({ length: whole(1, 3) }, () => pick(isFlaky ? TOOLS : healthy));
-    answers.push({ kind, words: whole(1, 10), firstTokenMs, durationMs: firstTokenMs + pick([0, 100, 1_000]), tools });
+    // Longer than the voice may take for its first audio, and shorter than any gap of the model: after text only.
+    const pauseMs = pick([0, 100, 1_000, kind === 'text' || kind === 'textAndTools' ? 2_500 : 500]);
+    answers.push({ kind, words: whole(1, 10), firstTokenMs, durationMs: firstTokenMs + pauseMs, tools });
   }
 
   const isShort = chance(0.5);

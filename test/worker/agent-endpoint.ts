@@ -19,7 +19,7 @@ export class AgentEndpoint {
   readonly sides: ServerSide[] = [];
   readonly upgrades: IncomingMessage[] = [];
   readonly #secret: string;
-  /** What was asked of the API. Every room that is asked for exists; everything else is answered with nothing. */
+  /** What was asked of the API. Every room that is asked for exists, and its dispatch; everything else is answered with nothing. */
   readonly calls: { readonly path: string; readonly body: unknown }[] = [];
   readonly #http = createServer((request, response) => {
     const path = request.url ?? '';
@@ -32,7 +32,10 @@ export class AgentEndpoint {
       const body = JSON.parse(text);
       this.calls.push({ path, body });
       const rooms = (body.names ?? []).map((name: string) => ({ name }));
-      const answer = path.endsWith('/ListRooms') ? { rooms } : {};
+      // As `ServerSide` names the rooms and dispatches of its jobs.
+      const agentDispatches = [{ id: `AD_${body.room?.replace('room-of-', '')}`, room: body.room }];
+      const answers = { ListRooms: { rooms }, ListDispatch: { agentDispatches } };
+      const answer = Object.entries(answers).find(([method]) => path.endsWith(`/${method}`))?.[1] ?? {};
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
   });

@@ -274,7 +274,7 @@ export class AgentSession {
     instructions: string | undefined,
     allowInterruptions: boolean,
   ): SpeechHandle {
-    return this.#running().request(kind, text, instructions, allowInterruptions);
+    return this.#running().requests.add({ kind, text, instructions, allowInterruptions });
   }
 
   #running(): SessionScope {

@@ -100,11 +100,8 @@ function settle(scope: SessionScope): void {
   }
   const outcome = turn.outcome ?? (turn.cancelled === null ? 'failed' : 'interrupted');
   scope.asides.end(outcome);
-  for (const id of turn.requestIds) {
-    // What was asked for was not done, however the apology for it ended.
-    scope.handles.get(id)?.settle({ outcome: turn.mode === 'fallback' ? 'failed' : outcome, turn: turn.n });
-    scope.handles.delete(id);
-  }
+  // What was asked for was not done, however the apology for it ended.
+  scope.requests.settle(turn.requestIds, { outcome: turn.mode === 'fallback' ? 'failed' : outcome, turn: turn.n });
   scope.emit('turn_completed', {
     turn: turn.n,
     mode: turn.mode,

@@ -22,7 +22,6 @@ import type { Stt } from '../providers/stt.ts';
 import type { Tts } from '../providers/tts.ts';
 import type { TurnDetector } from '../providers/turn-detector.ts';
 import type { Vad } from '../providers/vad.ts';
-import { SpeechHandle } from '../speech-handle.ts';
 import type { Registry } from '../supervisor/index.ts';
 import type { PreparedCall, ToolLogEntry } from '../tools/index.ts';
 import type { Transport, TransportConnection } from '../transports/transport.ts';
@@ -30,12 +29,12 @@ import type { Agent } from './agent.ts';
 import type { AgentSession } from './agent-session.ts';
 import { Asides } from './asides.ts';
 import type { EventHub } from './event-hub.ts';
-import { Ledger, type ReplyRequest } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { inputEvents, outputEvents } from './link-events.ts';
 import { playoutDevice } from './playout-device.ts';
+import { ReplyRequests } from './reply-requests.ts';
 import { type SessionOptions, turnDeadlineMsOf } from './session-options.ts';
 import { Sight } from './sight.ts';
-import { checkText } from './text-input.ts';
 import { type ReplyOutput, TextOutput } from './text-output.ts';
 import type { TurnRecord } from './turn-record.ts';
 
@@ -92,7 +91,7 @@ export class SessionScope extends WithParts {
   readonly sight: Sight | null;
   /** Aborted when the session is over; connections live as long. */
   readonly controller = new AbortController();
-  readonly handles = new Map<string, SpeechHandle>();
+  readonly requests: ReplyRequests = new ReplyRequests(this);
   /** What running tools say. */
   readonly asides: Asides = new Asides(this);
   readonly metrics = new Map<string, number>();
@@ -235,40 +234,8 @@ export class SessionScope extends WithParts {
     return turn;
   }
 
-  /** Queues something to say or to answer: ledger first, then the event. */
-  request(
-    kind: ReplyRequest['kind'],
-    text: string,
-    instructions: string | undefined,
-    allowInterruptions: boolean,
-  ): SpeechHandle {
-    const id = this.ids.next('speech');
-    const handle = new SpeechHandle(id, (requestId) => this.#withdraw(requestId));
-    this.handles.set(id, handle);
-    this.ledger.queueRequest({ id, kind, text, instructions, allowInterruptions });
-    this.tell({ type: kind === 'text' ? 'text.received' : 'reply.requested' });
-    return handle;
-  }
-
-  /** Text that the user typed on the other side of the transport; bad text is told and refused. */
-  receiveText(text: unknown): void {
-    try {
-      this.request('text', checkText(text), undefined, true);
-    } catch (error) {
-      this.problem('transport', error);
-    }
-  }
-
   log(entry: ToolLogEntry): void {
     this.onLog(entry);
-  }
-
-  #withdraw(requestId: string): void {
-    const { turn } = this.ledger;
-    if (this.ledger.withdrawRequest(requestId)) {
-      this.handles.get(requestId)?.settle({ outcome: 'interrupted', turn: null });
-      this.handles.delete(requestId);
-    } else if (turn?.requestIds.includes(requestId) === true) this.tell({ type: 'turn.interrupt' });
   }
 
   /** Tokens, frames and tools move: the backstop of the session is counted from here. */
@@ -340,8 +307,7 @@ export class SessionScope extends WithParts {
     const { connection } = this;
     this.connection = null;
     this.released = this.#closeConnection(connection);
-    for (const handle of this.handles.values()) handle.settle({ outcome: 'abandoned', turn: null });
-    this.handles.clear();
+    this.requests.abandon();
     this.asides.end('abandoned');
   }
 }

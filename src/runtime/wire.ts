@@ -52,7 +52,7 @@ const openConnection = fromPromise<void, { name: string; ownerId: string }>(asyn
         case 'opened':
           return;
         case 'text':
-          scope.receiveText(event.text);
+          scope.requests.receive(event.text);
           return;
         case 'dtmf':
           scope.emit('dtmf_received', { digit: event.digit });

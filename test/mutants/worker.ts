@@ -130,6 +130,18 @@ export const worker: MutantTable = {
       replace: 'registration: () => 1e9',
     },
     {
+      name: 'a server that never registers anybody is tried for ever',
+      file: 'worker/registration.ts',
+      find: 'const retryable = this.#scope.hasRegistered || this.#hasTries;',
+      replace: 'const retryable = true;',
+    },
+    {
+      name: 'a stop that is asked for again cuts the shutdown callbacks off',
+      file: 'machines/worker.machine.ts',
+      find: "on: { 'worker.force': {} },",
+      replace: "on: { 'worker.force': '#worker.stopped' },",
+    },
+    {
       name: 'the failure of a job is reported as success',
       file: 'worker/worker-scope.ts',
       find: "isSuccess ? 'success' : 'failed'",
@@ -156,8 +168,8 @@ export const worker: MutantTable = {
     {
       name: 'a host that has served its jobs is not replaced',
       file: 'worker/host/host-pool.ts',
-      find: 'if (host.served >= recycleAfterJobs)',
-      replace: 'if (host.served < 0)',
+      find: 'if (host.isWorn) this.#recycle',
+      replace: 'if (host.room > 1e9) this.#recycle',
     },
     {
       name: 'the jobs of a host that died are not told',
@@ -167,9 +179,9 @@ export const worker: MutantTable = {
     },
     {
       name: 'a host that uses too much memory is not replaced',
-      file: 'worker/host/host-pool.ts',
-      find: 'if (rssMb >= memoryLimitMb)',
-      replace: 'if (rssMb < 0)',
+      file: 'worker/host/pooled-host.ts',
+      find: 'if (this.rssMb >= memoryLimitMb)',
+      replace: 'if (this.rssMb < 0)',
     },
     {
       name: 'a health address answers without the token',

@@ -22,6 +22,7 @@ import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
 import { OPEN_TIMEOUT_MS, Registration } from './registration.ts';
+import { hasSessionFor, isAwaited, RETURN_CHECK_MS } from './returned-user.ts';
 import { lookAgain, RECHECK_MS } from './termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
@@ -246,7 +247,10 @@ function jobSpec(parts: JobParts, logic: ReturnType<typeof jobLogicOf>, record: 
   const { filterTimeoutMs, shutdownTimeoutMs } = scope.definition;
   const settings = {
     // Whether a room that was dispatched again is still free is asked of the server.
-    decisionMs: filterTimeoutMs + (reconciler !== null && statedLineage(record.info) !== null ? OFFER_CHECK_MS : 0),
+    decisionMs:
+      filterTimeoutMs +
+      (reconciler !== null && statedLineage(record.info) !== null ? OFFER_CHECK_MS : 0) +
+      (hasSessionFor(scope, record.info) ? RETURN_CHECK_MS : 0),
     assignmentMs: ASSIGNMENT_MS,
     startMs: START_MS,
     recheckMs: RECHECK_MS,
@@ -311,7 +315,9 @@ async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promi
 
 async function decide({ scope, reconciler }: JobParts, record: JobRecord, signal: AbortSignal): Promise<boolean> {
   const isServed = reconciler === null && survivorOf(scope.jobs.list(), record.info, true) !== undefined;
-  const verdict = isServed ? 'terminate' : ((await reconciler?.offered(record.info)) ?? 'take');
+  const isWaitedFor = await isAwaited(scope, record.info);
+  if (isWaitedFor) scope.logger.info(idsOf(record), 'the session that this participant had goes on');
+  const verdict = isServed || isWaitedFor ? 'terminate' : ((await reconciler?.offered(record.info)) ?? 'take');
   if (verdict !== 'take') {
     record.terminate = verdict === 'terminate';
     return false;

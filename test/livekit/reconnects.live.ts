@@ -83,3 +83,23 @@ test('a job that deletes its room goes on', async () => {
   expect(await worker.reported(30_000)).toMatchObject({ outcome: 'succeeded' });
   expect(isDone).toBe(true);
 }, 60_000);
+
+test('a participant who is cut off and comes back finds the agent of their job, and no second one', async () => {
+  worker = await startLiveWorker(
+    async (job) => {
+      await job.startSession({ agent: new Agent({ instructions: 'Answer.' }) });
+    },
+    { kinds: ['participant'] },
+  );
+  const room = worker.room();
+  const user = await worker.user(room, 'ann');
+  const job = await worker.dispatch(room);
+  await isAnswered(user);
+  user.kill();
+  const back = await worker.user(room, 'ann');
+  await wait(LOOKED_AT_MS);
+  await isAnswered(back);
+  const agents = (await worker.api.listParticipants(room)).filter(({ kind }) => kind === 'agent');
+  expect(agents.map(({ identity }) => identity)).toEqual([job.identity]);
+  expect([worker.jobs.length, worker.reports]).toEqual([1, [expect.objectContaining({ outcome: 'refused' })]]);
+}, 90_000);

@@ -10,6 +10,7 @@ export const worker: MutantTable = {
     'test/worker/ws-socket.test.ts',
     'test/worker/job-context.test.ts',
     'test/worker/job-sessions.test.ts',
+    'test/worker/returned-user.test.ts',
     'test/worker/host/host-pool.test.ts',
     'test/worker/health',
   ],
@@ -43,6 +44,12 @@ export const worker: MutantTable = {
       file: 'worker/job-sessions.ts',
       find: 'if (error !== undefined && isVital) throw error;',
       replace: '',
+    },
+    {
+      name: 'who comes back gets a second agent',
+      file: 'worker/returned-user.ts',
+      find: 'return true;',
+      replace: 'return false;',
     },
     {
       name: 'one job more than maxJobs is taken',

@@ -1,0 +1,35 @@
+// A participant who was cut off and is back: the server makes another job for them, although the first one has waited.
+import { sleep } from '../clock.ts';
+import type { JobInfo } from './job-info.ts';
+import type { WorkerScope } from './worker-scope.ts';
+
+/** What the answer to such an offer may take: the session of somebody who left closes within 1 s, and its job ends. */
+export const RETURN_CHECK_MS = 1_500;
+const LOOK_EVERY_MS = 100;
+
+type Scope = Pick<WorkerScope, 'jobs' | 'runner' | 'clock'>;
+
+/** Whether a job here has a session for the participant of this job, whose agent is in the room or on its way. */
+export function hasSessionFor({ jobs, runner }: Scope, { id, kind, roomSid, participant }: JobInfo): boolean {
+  if (participant === null) return false;
+  const others = jobs.list().filter(({ info, phase, actor, run }) => {
+    const isSame =
+      info.id !== id &&
+      info.kind === kind &&
+      info.roomSid === roomSid &&
+      info.participant?.identity === participant.identity;
+    const state = run?.presence().state;
+    const isThere = state === 'joined' || state === 'joining' || state === 'lost';
+    return isSame && phase === 'running' && isThere && actor?.getSnapshot().hasTag('rest') === true;
+  });
+  return others.length > 0 && runner.sessions().some(({ jobId }) => others.some(({ info }) => info.id === jobId));
+}
+
+/** True when that session does not end in a moment: it goes on with the participant, and a second agent would talk over it. */
+export async function isAwaited(scope: Scope, info: JobInfo): Promise<boolean> {
+  for (let waitedMs = 0; hasSessionFor(scope, info); waitedMs += LOOK_EVERY_MS) {
+    if (waitedMs >= RETURN_CHECK_MS - LOOK_EVERY_MS) return true;
+    await sleep(scope.clock, LOOK_EVERY_MS);
+  }
+  return false;
+}

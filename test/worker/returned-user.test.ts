@@ -1,0 +1,84 @@
+import { JobType, ParticipantInfo, Room } from '@livekit/protocol';
+import { describe, expect, test } from 'vitest';
+import type { JobRunner, Presence, RunningSession, RunReport } from '../../src/worker/runner.ts';
+import { startTestWorker } from './test-worker.ts';
+
+/** A worker for single participants with a job for ann, whose session and place in the room are what the test says. */
+async function startJobForAnn(place: Presence = 'joined') {
+  const sessions: RunningSession[] = [];
+  const reports = new Map<string, (report: RunReport) => void>();
+  const runner: JobRunner = {
+    open: async () => {},
+    freeSlots: () => 9,
+    hosts: [],
+    start: ({ info }, report) => {
+      reports.set(info.id, report);
+      report({ type: 'job.started' });
+      return { stop: () => {}, kill: () => {}, presence: () => ({ state: place, sinceMs: 0 }) };
+    },
+    sessions: () => sessions,
+    close: async () => {},
+  };
+  const worker = startTestWorker({ kinds: ['participant'] }, { runner });
+  await worker.start();
+  const offer = async (id: string, identity: string, sid = 'RM_1') => {
+    const participant = new ParticipantInfo({ identity, sid: `PA_${id}` });
+    worker.network.server.offer(id, {
+      type: JobType.JT_PARTICIPANT,
+      participant,
+      room: new Room({ name: 'lobby', sid }),
+    });
+    await worker.settle();
+  };
+  await offer('AJ_1', 'ann');
+  sessions.push({ sessionId: 'sess_1', jobId: 'AJ_1' } as RunningSession); // what is read
+  const answerTo = (id: string) => worker.network.server.answers.find(({ jobId }) => jobId === id);
+  return { worker, sessions, offer, answerTo, report: (report: RunReport) => reports.get('AJ_1')?.(report) };
+}
+
+const TAKEN = { available: true };
+const SERVED = { available: false, terminate: true };
+
+describe('the job of a participant who has one already', () => {
+  test.each<Presence>(['joined', 'lost', 'joining'])(
+    'is refused for every worker while that one goes on (%s)',
+    async (place) => {
+      const { worker, offer, answerTo } = await startJobForAnn(place);
+      await offer('AJ_2', 'ann');
+      expect(answerTo('AJ_2')).toBeUndefined();
+      await worker.clock.advance(1_500);
+      expect(answerTo('AJ_2')).toMatchObject(SERVED);
+      await worker.end();
+    },
+  );
+
+  test('is taken when that one ends a moment later, as after a page that was loaded again', async () => {
+    const { worker, offer, answerTo, report } = await startJobForAnn();
+    await offer('AJ_2', 'ann');
+    await worker.clock.advance(1_000);
+    report({ type: 'job.finished', reason: 'the user left', error: null });
+    await worker.clock.advance(200);
+    expect(answerTo('AJ_2')).toMatchObject(TAKEN);
+    await worker.end();
+  });
+
+  test('is taken when that one has no session any more', async () => {
+    const { worker, sessions, offer, answerTo } = await startJobForAnn();
+    sessions.length = 0;
+    await offer('AJ_2', 'ann');
+    expect(answerTo('AJ_2')).toMatchObject(TAKEN);
+    await worker.end();
+  });
+
+  test.each<[string, Presence, string, string]>([
+    ['its agent has left', 'left', 'ann', 'RM_1'],
+    ['its agent was sent away', 'removed', 'ann', 'RM_1'],
+    ['it is for somebody else', 'joined', 'bob', 'RM_1'],
+    ['it is in another room of the same name', 'joined', 'ann', 'RM_2'],
+  ])('is taken at once when %s', async (_, place, identity, sid) => {
+    const { worker, offer, answerTo } = await startJobForAnn(place);
+    await offer('AJ_2', identity, sid);
+    expect(answerTo('AJ_2')).toMatchObject(TAKEN);
+    await worker.end();
+  });
+});

@@ -219,6 +219,7 @@ export interface SessionEventMap {
   interruption: InSession & {
     readonly turn: number;
     readonly cause: CancelCause;
+    /** How much of what was being said had been heard; 0 before the first sound, and between an announcement and the answer. */
     readonly playedMs: number;
     readonly heardText: string;
   };

@@ -17,6 +17,8 @@ export interface JobRecord {
     readonly isSure: boolean;
   };
   readonly registrationId: string;
+  /** Id of the worker whom the server tells what becomes of the job; null when it thinks that it has ended. */
+  toldBy: string | null;
   readonly offeredAtMs: number;
   /** `reserved` from the offer to the assignment, `running` after it. */
   phase: 'reserved' | 'running';
@@ -74,6 +76,7 @@ export class JobTable {
       info,
       served: { dispatchId, roomName, roomSid, isSure: true },
       registrationId,
+      toldBy: null,
       offeredAtMs: atMs,
       phase: 'reserved',
       actor: null,

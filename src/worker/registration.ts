@@ -278,6 +278,7 @@ export class Registration {
     }
     if (record.phase === 'running' || record.actor?.getSnapshot().hasTag('reserved') !== true) return;
     if (record.actor.getSnapshot().matches('offered')) return; // assigned before we said yes: the answer is still to come
+    record.toldBy = this.workerId;
     this.#scope.jobs.assign(record, url === '' ? this.#scope.connection.url : url, token);
     record.actor.send({ type: 'job.assigned' });
   }
@@ -288,6 +289,7 @@ export class Registration {
       this.log.debug({ jobId }, 'termination of a job that is not here');
       return;
     }
+    record.toldBy = null;
     record.actor?.send({ type: 'job.terminate', isDoubtful: isDoubtful(record.run?.presence()) });
   }
 }

@@ -21,6 +21,7 @@ import { isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
+import { unheardJobsSpec } from './reconciler/unheard-jobs.ts';
 import { OPEN_TIMEOUT_MS, Registration } from './registration.ts';
 import { hasSessionFor, isAwaited, RETURN_CHECK_MS } from './returned-user.ts';
 import { lookAgain, RECHECK_MS } from './termination.ts';
@@ -147,7 +148,11 @@ export function workerTree(
     entrance: [
       ...(reconciler === null ? [] : [reconciler.poolSpec()]),
       registrationsSpec,
-      ...(reconciler === null ? [] : [reconciler.lookSpec()]),
+      ...(reconciler !== null
+        ? [reconciler.lookSpec()]
+        : scope.api !== null
+          ? [unheardJobsSpec(scope, scope.api)]
+          : []),
     ],
   };
 }

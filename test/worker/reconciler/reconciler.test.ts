@@ -383,6 +383,44 @@ describe('rooms that are to have no agent', () => {
   });
 });
 
+describe('a worker that dispatches nothing again', () => {
+  const off = [
+    ['reconcile: false', { reconcile: false }],
+    ['jobs for single participants', { kinds: ['participant' as const] }],
+  ] as const;
+  const started = async (options: Partial<WorkerOptions>) => {
+    const worker = await cluster.addWorker(options);
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(10_000);
+    return { worker, room, id: room.dispatches[0]?.id ?? '' };
+  };
+
+  test.each(off)('asks nothing while the server can tell it all (%s)', async (_, options) => {
+    const { worker } = await started(options);
+    await clock.advance(60_000);
+    expect(worker.asked).toBe(0);
+  });
+
+  test.each(off)('hears of a dispatch that was deleted after its socket was made anew (%s)', async (_, options) => {
+    const { worker, room, id } = await started(options);
+    worker.cut();
+    await clock.advance(15_000);
+    expect(agentsOf(room)).toBe(1);
+    cluster.deleteDispatch(room, id);
+    await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+
+  test.each(off)('hears of one that was deleted after its agent reconnected in full (%s)', async (_, options) => {
+    const { room, id } = await started(options);
+    const [agent] = cluster.living(room);
+    if (agent !== undefined) await Promise.all([cluster.reconnect(room, agent, 1_000), clock.advance(15_000)]);
+    expect(agentsOf(room)).toBe(1);
+    cluster.deleteDispatch(room, id);
+    await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+  });
+});
+
 describe('an API that does not answer', () => {
   test('is asked less and less often, is seen in the status, and harms no call', async () => {
     const worker = await cluster.addWorker();

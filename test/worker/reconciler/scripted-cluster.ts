@@ -66,6 +66,8 @@ export class SimWorker {
   readonly lines: LogLine[] = [];
   readonly manager: WorkerManager;
   isDead = false;
+  /** Calls of the API. */
+  asked = 0;
   /** What its jobs do before they join. */
   joinMs = JOIN_MS;
   status = WorkerStatus.WS_AVAILABLE;
@@ -136,7 +138,7 @@ export class SimWorker {
     switch (message.case) {
       case 'register':
         this.isRegistered = true;
-        this.say({ case: 'register', value: new RegisterWorkerResponse({ workerId: 'AW_1' }) });
+        this.say({ case: 'register', value: new RegisterWorkerResponse({ workerId: this.#cluster.nextWorkerId() }) });
         return;
       case 'ping':
         this.say({ case: 'pong', value: new WorkerPong({}) });
@@ -251,6 +253,10 @@ export class Cluster {
     this.workers.push(worker);
     await worker.manager.start();
     return worker;
+  }
+
+  nextWorkerId(): string {
+    return this.#ids.next('AW');
   }
 
   /** A user joins, which opens the room and asks for the agent. */
@@ -378,6 +384,7 @@ export class Cluster {
   apiFor(worker: SimWorker): ServerApi {
     const call = async <T>(act: () => T): Promise<T> => {
       const { latencyMs, isDown } = worker.api;
+      worker.asked++;
       await sleep(this.clock, latencyMs);
       if (isDown || worker.isDead) throw new AgentError('ERR_TRANSPORT', 'the LiveKit server could not be reached');
       const answer = act();

@@ -20,8 +20,8 @@ export interface RespondScope {
   /** Records a call; returns false for one that was recorded before. */
   onCall(call: { readonly callId: string; readonly name: string; readonly arguments: string }): boolean;
   onUsage(inputTokens: number, outputTokens: number): void;
-  /** First text or call, then at most two a second. */
-  onProgress(isFirst: boolean): void;
+  /** The first text, the first call, then at most two a second. */
+  onProgress(isFirstText: boolean): void;
   onEnd(text: string): void;
 }
 
@@ -43,10 +43,10 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
   let calls = 0;
   let refusedCalls = 0;
   let progressAtMs = Number.NEGATIVE_INFINITY;
-  const progress = () => {
+  const progress = (isFirstText: boolean) => {
     const now = scope.now();
-    if (now - progressAtMs < PROGRESS_EVERY_MS) return;
-    scope.onProgress(progressAtMs === Number.NEGATIVE_INFINITY);
+    if (!isFirstText && now - progressAtMs < PROGRESS_EVERY_MS) return;
+    scope.onProgress(isFirstText);
     progressAtMs = now;
   };
   const { llm, messages, tools } = scope;
@@ -57,6 +57,7 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
       case 'text': {
         const piece = String(chunk.text).toWellFormed();
         if (piece === '') return;
+        const isFirst = itemId === null;
         if (itemId === null) {
           itemId = scope.beginItem();
           scope.writer.begin(itemId);
@@ -64,7 +65,7 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
         text += piece;
         scope.onText(piece);
         scope.writer.write(piece);
-        progress();
+        progress(isFirst);
         return;
       }
       case 'toolCall':
@@ -73,7 +74,7 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
           return;
         }
         if (scope.onCall(callOf(chunk))) calls++;
-        progress();
+        progress(false);
         return;
       case 'usage':
         scope.onUsage(chunk.inputTokens, chunk.outputTokens);

@@ -42,6 +42,14 @@ export interface StepInput extends TurnKey {
   readonly isLastStep: boolean;
 }
 
+/** Text that reached the voice says it before the model's step does. */
+const TEXT_CAME = { 'reply.started': 'generating', 'playout.buffering': 'generating' } as const;
+
+const GAP_TOO_LONG = {
+  target: '#turn.failed',
+  actions: { type: 'recordDeadline', params: { stage: 'next token of the model' } },
+} as const;
+
 export const turnMachine = setup({
   types: {
     input: {} as TurnInput,
@@ -136,17 +144,17 @@ export const turnMachine = setup({
                       actions: { type: 'recordDeadline', params: { stage: 'first token of the model' } },
                     },
                   },
-                  // Text that reached the voice says it before the model's step does.
-                  on: { 'reply.started': 'generating', 'playout.buffering': 'generating' },
+                  on: { ...TEXT_CAME, 'reply.progressed': 'choosingTools' },
+                },
+                // The model asks for tools and has said nothing yet.
+                choosingTools: {
+                  tags: 'thinking',
+                  after: { tokenGap: GAP_TOO_LONG },
+                  on: { ...TEXT_CAME, 'reply.progressed': { target: 'choosingTools', reenter: true } },
                 },
                 generating: {
                   tags: 'responding',
-                  after: {
-                    tokenGap: {
-                      target: '#turn.failed',
-                      actions: { type: 'recordDeadline', params: { stage: 'next token of the model' } },
-                    },
-                  },
+                  after: { tokenGap: GAP_TOO_LONG },
                   on: { 'reply.progressed': { target: 'generating', reenter: true } },
                 },
               },

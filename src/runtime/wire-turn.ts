@@ -83,11 +83,11 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
         scope.usage.inputTokens += inputTokens;
         scope.usage.outputTokens += outputTokens;
       },
-      onProgress: (isFirst) => {
+      onProgress: (isFirstText) => {
         scope.noteProgress(key);
         // What the voice got has told the turn already, and the watch on it has written that down.
-        if (isFirst && turn.phase === 'responding') return;
-        scope.tellTurn(key, { type: isFirst ? 'reply.started' : 'reply.progressed' });
+        if (isFirstText && turn.phase === 'responding') return;
+        scope.tellTurn(key, { type: isFirstText ? 'reply.started' : 'reply.progressed' });
       },
     },
     input.isLastStep,

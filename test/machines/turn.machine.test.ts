@@ -46,6 +46,8 @@ const rows: readonly [rule: string, events: readonly TurnEvent[], expected: stri
   ],
   ['a pause is told', [...played.slice(0, 2), { type: 'playout.paused' }], 'paused'],
   ['a pause ends', [...played.slice(0, 2), { type: 'playout.paused' }, { type: 'playout.resumed' }], 'speaking'],
+  ['a step that only asks for tools is no answer yet', [{ type: 'reply.progressed' }], 'thinking'],
+  ['text after a call is', [{ type: 'reply.progressed' }, { type: 'reply.started' }], 'responding'],
   ['calls are waited for', [stepDone(2)], 'toolExecution'],
   ['calls that are open from an earlier attempt are joined', [], 'toolExecution', { openCalls: 1 }],
   ['one answered call of two is not enough', [stepDone(2), toolDown(1)], 'toolExecution'],

@@ -79,7 +79,6 @@ test('it is heard while the tool runs and before the answer, by the caller and i
   );
   expect(states.slice(states.indexOf('thinking'))).toEqual([
     'thinking',
-    'responding',
     'toolExecution',
     'speaking',
     'toolExecution',

@@ -70,8 +70,8 @@ test('a turn with a tool call', async () => {
   const cost = await costOf({ agent: { tools: [look] }, answers });
   const limits = {
     actors: { turn: 1, toolCall: 1, work: 4 },
-    events: { session: 14, pipeline: 7, turn: 8, turns: 2, toolCall: 3, toolCalls: 2, work: 8 },
-    transitions: { session: 17, pipeline: 7, turn: 11, toolCall: 2 },
+    events: { session: 13, pipeline: 7, turn: 8, turns: 2, toolCall: 3, toolCalls: 2, work: 8 },
+    transitions: { session: 16, pipeline: 7, turn: 11, toolCall: 2 },
   };
   expect(excess(cost, limits)).toEqual([]);
 });

@@ -159,17 +159,21 @@ describe('a right is taken away and given back', () => {
   }, 90_000);
 
   test('to show its state: the state is shown as soon as it may be', async () => {
-    call = await startLiveCall();
+    let answer = 'one two three four five six';
+    call = await startLiveCall({ answer: () => ({ text: answer, firstTokenMs: 0, durationMs: 0 }) });
     await talk(call);
     await call.user.until(() => call?.user.states.at(-1) === 'listening', { what: 'listening' });
     await allow(call, { canUpdateMetadata: false });
     const from = call.user.states.length;
     await talk(call);
     expect(call.user.states.slice(from)).toEqual([]);
+    answer = LONG;
+    const said = call.user.reports.length;
     call.user.send({ type: 'speak', durationMs: 600, hz: 700 });
-    await delay(1_200);
+    await call.user.until(isSound(true), { from: said });
     await allow(call, {});
     await call.user.until(() => (call?.user.states.length ?? 0) > from, { what: 'a state' });
+    expect(call.user.states[from]).toBe('speaking');
     expect(problemsOf(call)).toEqual([['livekit permission', 'ERR_TRANSPORT', 'canUpdateMetadata']]);
   }, 90_000);
 });

@@ -195,6 +195,11 @@ export class RoomConnection implements TransportConnection {
     this.#userListeners.add(listener);
   }
 
+  /** Does the server refuse this to the agent at present? */
+  lacks(right: RoomRight): boolean {
+    return this.#permissions.lacks(right);
+  }
+
   /** Told of rights that were taken away by the server and are back. */
   onRightGivenBack(listener: (right: RoomRight) => void): void {
     this.#regainListeners.add(listener);

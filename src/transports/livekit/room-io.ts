@@ -26,6 +26,8 @@ export function attachRoomIo(session: ObservedSession, transport: LivekitTranspo
     const own = shownStateOf(state);
     const next = isTelling && own === 'thinking' ? 'speaking' : own;
     if (next === null || next === shown || connection === null) return;
+    // The server leaves it without an answer, and what is sent when the right is back would wait behind it for seconds.
+    if (connection.lacks('canUpdateMetadata')) return;
     shown = next;
     const { room, attributes } = connection;
     // Each is a round trip to the server: a state that was overtaken while it waited is not sent.

@@ -40,6 +40,11 @@ export class RoomPermissions {
     for (const right of RIGHTS) if (!this.#has(right)) this.#missing.add(right);
   }
 
+  /** As far as the agent has noticed. */
+  lacks(right: RoomRight): boolean {
+    return this.#missing.has(right);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#options.clock.clearTimeout(this.#timer);

@@ -115,11 +115,28 @@ describe('the state of the agent', () => {
     await clock.settle();
     world.permission = { canUpdateMetadata: false };
     room.emit('tokenRefreshed');
-    session.enter('thinking'); // sent, and dropped by the server without a word
+    world.onSend = () => new Promise(() => {}); // the server gives no answer to what it does not allow
+    session.enter('thinking');
     await clock.settle();
+    session.enter('speaking');
+    await clock.settle();
+    world.onSend = async () => {};
     world.permission = { canUpdateMetadata: true };
     room.emit('tokenRefreshed');
     await clock.settle();
+    expect(states()).toEqual(['initializing', 'listening', 'speaking']);
+  });
+
+  test('is shown again when the right had gone and come back before anybody noticed', async () => {
+    const { clock, world, session, states, room } = await start();
+    session.enter('idle');
+    await clock.settle();
+    world.permission = { canUpdateMetadata: false };
+    session.enter('thinking'); // sent, and dropped by the server without a word
+    await clock.settle();
+    room.emit('tokenRefreshed');
+    world.permission = { canUpdateMetadata: true };
+    await clock.advance(1_000);
     expect(states()).toEqual(['initializing', 'listening', 'thinking', 'thinking']);
   });
 

@@ -140,6 +140,12 @@ export const room: MutantTable = {
       replace: 'await this.room.disconnect();',
     },
     {
+      name: 'an answer is given up with the room that was lost',
+      file: 'room-connection.ts',
+      find: 'this.sink?.hold(true);',
+      replace: '',
+    },
+    {
       name: 'what was subscribed before a reconnect is not asked for again',
       file: 'room-connection.ts',
       find: 'this.#subscribe();\n    this.#hold();',

@@ -9,6 +9,7 @@ export const worker: MutantTable = {
     'test/worker/worker-manager.test.ts',
     'test/worker/ws-socket.test.ts',
     'test/worker/job-context.test.ts',
+    'test/worker/job-room.test.ts',
     'test/worker/job-sessions.test.ts',
     'test/worker/returned-user.test.ts',
     'test/worker/host/host-pool.test.ts',
@@ -189,6 +190,12 @@ export const worker: MutantTable = {
       file: 'worker/host/pooled-host.ts',
       find: 'if (this.rssMb >= memoryLimitMb)',
       replace: 'if (this.rssMb < 0)',
+    },
+    {
+      name: 'a full reconnect of the agent makes everybody new to its job',
+      file: 'worker/job-room.ts',
+      find: 'if (disconnectReason === undefined) return unsaid.add(identity);',
+      replace: '',
     },
     {
       name: 'a health address answers without the token',

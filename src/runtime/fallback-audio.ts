@@ -1,6 +1,8 @@
 // The apology, synthesised when the first session starts: it must not depend on a voice that may be what failed.
 import type { AudioFrame } from '../audio/frame.ts';
 import { guardedClock } from '../clock.ts';
+import { AgentError, toAgentError } from '../errors.ts';
+import { reportProblem } from '../observer.ts';
 import type { Tts, TtsStream } from '../providers/tts.ts';
 import type { SessionScope } from './session-scope.ts';
 
@@ -9,7 +11,7 @@ const DEADLINE_MS = 20_000;
 /** Audio by voice and text; sessions share it. */
 const cache = new WeakMap<Tts, Map<string, Promise<readonly AudioFrame[] | undefined>>>();
 
-/** Fills `scope.fallbackFrames`; on failure it stays undefined and the apology is synthesised when needed. */
+/** Fills `scope.fallbackFrames`; on failure, which is told, it stays undefined and the apology is synthesised when needed. */
 export async function fallbackAudio(scope: SessionScope): Promise<void> {
   const { tts } = scope.providers;
   if (tts === null) return;
@@ -19,24 +21,22 @@ export async function fallbackAudio(scope: SessionScope): Promise<void> {
   const key = `${scope.options.voice ?? ''}\n${text}`;
   let made = byText.get(key);
   if (made === undefined) {
-    made = synthesizeAll(tts, scope, text);
+    made = synthesizeAll(tts, scope, text).catch((error: unknown) => {
+      byText.delete(key);
+      reportProblem(scope.onProblem, { where: 'voice of the apology', error });
+      return undefined;
+    });
     byText.set(key, made);
   }
-  const frames = await made;
-  if (frames === undefined) byText.delete(key);
-  scope.fallbackFrames = frames;
+  scope.fallbackFrames = await made;
 }
 
-function synthesizeAll(
-  tts: Tts,
-  { options, clock }: SessionScope,
-  text: string,
-): Promise<readonly AudioFrame[] | undefined> {
-  return new Promise((resolve) => {
+function synthesizeAll(tts: Tts, { options, clock }: SessionScope, text: string): Promise<readonly AudioFrame[]> {
+  return new Promise((resolve, reject) => {
     const controller = new AbortController();
     const frames: AudioFrame[] = [];
     let stream: TtsStream | undefined;
-    const end = (result: readonly AudioFrame[] | undefined) => {
+    const end = (settle: () => void) => {
       clock.clearTimeout(timer);
       controller.abort();
       try {
@@ -44,18 +44,22 @@ function synthesizeAll(
       } catch {
         // A voice that fails to close has already given what it had.
       }
-      resolve(result);
+      settle();
     };
+    const fail = (error: unknown) => end(() => reject(toAgentError(error, 'ERR_PROVIDER', 'the voice failed')));
     // Nobody stands above this voice: what it throws in a timer of its own must end here.
     const guard = (fn: () => void) => () => {
       if (controller.signal.aborted) return;
       try {
         fn();
-      } catch {
-        end(undefined);
+      } catch (error) {
+        fail(error);
       }
     };
-    const timer = clock.setTimeout(() => end(undefined), DEADLINE_MS);
+    const timer = clock.setTimeout(
+      () => fail(new AgentError('ERR_TIMEOUT', `the voice was not done within ${DEADLINE_MS} ms`)),
+      DEADLINE_MS,
+    );
     try {
       stream = tts.open({
         voice: options.voice,
@@ -63,15 +67,15 @@ function synthesizeAll(
         signal: controller.signal,
         report: (result) => {
           if (result.type === 'audio') frames.push(result.frame);
-          else if (result.type === 'done') end(frames);
+          else if (result.type === 'done') end(() => resolve(frames));
         },
-        fail: () => end(undefined),
+        fail,
         ready: () => Promise.resolve(),
       });
       stream.write(text);
       stream.flush();
-    } catch {
-      end(undefined);
+    } catch (error) {
+      fail(error);
     }
   });
 }

@@ -1,7 +1,13 @@
 // Faults of providers, tools and listeners in a live call, and what the caller gets instead of silence.
 import { describe, expect, test } from 'vitest';
 import type { SessionEventMap } from '../../src/events.ts';
-import { type ScriptedAnswer, startTestCall, type TestCall, type TestCallOptions } from '../../src/testing/index.ts';
+import {
+  prepareTestCall,
+  type ScriptedAnswer,
+  startTestCall,
+  type TestCall,
+  type TestCallOptions,
+} from '../../src/testing/index.ts';
 import { type Tool, tool } from '../../src/tools/index.ts';
 
 const APOLOGY = 'I am sorry, I could not do that. Please try again.';
@@ -199,6 +205,17 @@ test('a detector that missed audio dates voice too early, and no word is cut off
   ]);
   // Nobody knows whether the audio that it missed was speech, so that is told.
   expect(errors(call)).toEqual(['input: ERR_PROVIDER']);
+  await call.end();
+});
+
+test.each(['failsToOpen', 'isMute'] as const)('the host is told why the apology has no voice: %s', async (fault) => {
+  const call = prepareTestCall();
+  call.tts.faults[fault] = true;
+  await Promise.all([call.session.start(), call.until(19_999)]);
+  const told = () => call.problems.map(({ where }) => where);
+  expect(told()).toEqual(fault === 'isMute' ? [] : ['voice of the apology']);
+  await call.until(20_000);
+  expect(told()).toEqual(['voice of the apology']);
   await call.end();
 });
 

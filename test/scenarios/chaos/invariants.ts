@@ -309,7 +309,11 @@ const protectedSpeechIsNotCut: Rule = (evidence) =>
 
 const onlyInjectedProblems: Rule = (evidence) => {
   const { plan, problems } = evidence;
-  const expected = [plan.listenerThrows && 'listener state_changed', plan.inspectorThrows && 'inspect'];
+  const expected = [
+    plan.listenerThrows && 'listener state_changed',
+    plan.inspectorThrows && 'inspect',
+    isFaulty(plan) && 'voice of the apology',
+  ];
   const broken = problems
     .filter(({ where }) => !expected.includes(where))
     .map(({ where, error }) => `problem in ${where}: ${error}`);

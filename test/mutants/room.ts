@@ -178,15 +178,15 @@ export const room: MutantTable = {
     },
     {
       name: 'a stream that is read no more is not cancelled and grows without bound',
-      file: 'microphone.ts',
+      file: 'read-track.ts',
       find: 'reader.cancel().catch(() => {}); // already ended',
       replace: '',
     },
     {
       name: 'a frame is not copied: the library uses its memory again',
       file: 'microphone.ts',
-      find: 'new Int16Array(value.data)',
-      replace: 'value.data',
+      find: 'new Int16Array(data)',
+      replace: 'data',
     },
     {
       name: 'a send that fails stops the ones behind it',
@@ -209,7 +209,7 @@ export const room: MutantTable = {
     {
       name: 'another agent is taken for the user',
       file: 'link-policy.ts',
-      find: 'return [STANDARD, SIP, CONNECTOR].includes(participant.kind);',
+      find: 'return isPerson(kindOf(rtc, participant.kind));',
       replace: 'return true;',
     },
     {

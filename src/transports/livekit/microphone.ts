@@ -3,6 +3,7 @@ import { type AudioFrame, INPUT_FORMAT } from '../../audio/frame.ts';
 import { Port } from '../../audio/port.ts';
 import { nextLoopTurn } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
+import { readTrack } from './read-track.ts';
 import type { Rtc, RtcTrack } from './rtc.ts';
 
 /** After a stall of the process older audio than this is dropped and told; the rest comes in one burst. */
@@ -21,7 +22,6 @@ export function readMicrophone({ rtc, track, onFrame, onError }: MicrophoneOptio
   // The library resamples at no cost and without delay, so it is asked for what the detectors hear.
   const { sampleRateHz, channels } = INPUT_FORMAT;
   const stream = new rtc.AudioStream(track, { sampleRate: sampleRateHz, numChannels: channels, frameSizeMs: FRAME_MS });
-  const reader = stream.getReader();
   const port = new Port({ capacityMs: CAPACITY_MS, drop: 'oldest' });
   let isOpen = true;
   let isDraining = false;
@@ -40,24 +40,13 @@ export function readMicrophone({ rtc, track, onFrame, onError }: MicrophoneOptio
     for (let frame = port.read(); frame !== undefined && isOpen; frame = port.read()) onFrame(frame);
   };
 
-  const read = async () => {
-    try {
-      while (isOpen) {
-        const { done, value } = await reader.read();
-        if (done || value === undefined || !isOpen) return;
-        port.write({ samples: new Int16Array(value.data), sampleRateHz: value.sampleRate, channels: value.channels });
-        if (!isDraining) drain().catch(onError);
-      }
-    } catch {
-      // A stream that breaks is one that ended: the next subscription opens a new one.
-    }
-  };
-  void read();
-
+  const stop = readTrack(stream, ({ data, sampleRate, channels }) => {
+    port.write({ samples: new Int16Array(data), sampleRateHz: sampleRate, channels });
+    if (!isDraining) drain().catch(onError);
+  });
   return () => {
-    if (!isOpen) return;
     isOpen = false;
     port.clear();
-    reader.cancel().catch(() => {}); // already ended
+    stop();
   };
 }

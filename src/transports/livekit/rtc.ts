@@ -1,5 +1,6 @@
 // The part of @livekit/rtc-node that this adapter uses, as types of our own, and its lazy loading.
 import { AgentError } from '../../errors.ts';
+import type { TrackStream } from './read-track.ts';
 
 export interface RtcFrame {
   readonly data: Int16Array;
@@ -167,12 +168,7 @@ export interface RtcConnectOptions {
   readonly connectTimeoutMs: number;
 }
 
-export interface RtcStream {
-  getReader(): {
-    read(): Promise<{ readonly done: boolean; readonly value?: RtcFrame | undefined }>;
-    cancel(): Promise<void>;
-  };
-}
+export type RtcStream = TrackStream<RtcFrame>;
 
 export interface RtcVideoFrame {
   readonly data: Uint8Array;
@@ -188,12 +184,7 @@ export interface RtcVideoEvent {
   readonly rotation: number;
 }
 
-export interface RtcVideoStream {
-  getReader(): {
-    read(): Promise<{ readonly done: boolean; readonly value?: RtcVideoEvent | undefined }>;
-    cancel(): Promise<void>;
-  };
-}
+export type RtcVideoStream = TrackStream<RtcVideoEvent>;
 
 /** Kinds and reasons are numbers that differ between LiveKit's packages; only the library's own names are compared. */
 export interface Rtc {
@@ -209,7 +200,7 @@ export interface Rtc {
   readonly TrackSource: Readonly<Record<'SOURCE_MICROPHONE' | 'SOURCE_CAMERA' | 'SOURCE_SCREENSHARE', number>>;
   readonly VideoStream: new (track: RtcTrack) => RtcVideoStream;
   readonly VideoBufferType: { readonly I420: number };
-  readonly ParticipantKind: Readonly<Record<'STANDARD' | 'SIP' | 'CONNECTOR', number>>;
+  readonly ParticipantKind: Readonly<Record<'STANDARD' | 'INGRESS' | 'EGRESS' | 'SIP' | 'AGENT' | 'CONNECTOR', number>>;
   readonly DisconnectReason: Readonly<
     Record<
       | 'CLIENT_INITIATED'

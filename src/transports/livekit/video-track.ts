@@ -5,6 +5,7 @@ import type { ImageSource } from '../../providers/llm.ts';
 import type { ImageRate } from '../image-rate.ts';
 import type { VideoRequest } from '../transport.ts';
 import type { ImageEncoder } from './image-encoder.ts';
+import { readTrack } from './read-track.ts';
 import type { Rtc, RtcTrack, RtcVideoEvent } from './rtc.ts';
 import { type YuvFrame, yuvLength } from './yuv.ts';
 
@@ -39,7 +40,6 @@ export function readVideo({
   isShown,
   onError,
 }: VideoTrackOptions): () => void {
-  const reader = new rtc.VideoStream(track).getReader();
   let isOpen = true;
   let newest: RtcVideoEvent | null = null;
   let isTaking = false;
@@ -67,25 +67,14 @@ export function readVideo({
     }
   };
 
-  const read = async () => {
-    try {
-      while (isOpen) {
-        const { done, value } = await reader.read();
-        if (done || value === undefined || !isOpen) return;
-        if (!isShown() || !rate.isDue(source)) continue;
-        newest = value;
-        if (!isTaking) void take();
-      }
-    } catch {
-      // A stream that breaks is one that ended: the next subscription opens a new one.
-    }
-  };
-  void read();
-
+  const stop = readTrack(new rtc.VideoStream(track), (event) => {
+    if (!isShown() || !rate.isDue(source)) return;
+    newest = event;
+    if (!isTaking) void take();
+  });
   return () => {
-    if (!isOpen) return;
     isOpen = false;
-    reader.cancel().catch(() => {}); // already ended
+    stop();
   };
 }
 

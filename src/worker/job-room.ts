@@ -2,7 +2,7 @@
 import { type Clock, sleep, withinMs } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { type LivekitTransport, livekitTransport, type Rtc } from '../transports/livekit/index.ts';
-import { endOfAgent, endOfUser } from '../transports/livekit/link-policy.ts';
+import { endOfAgent, endOfUser, kindOf } from '../transports/livekit/link-policy.ts';
 import { joinError, joinOptions } from '../transports/livekit/livekit-transport.ts';
 import { PRE_CONNECT_TOPIC } from '../transports/livekit/pre-connect-audio.ts';
 import { loadRtc, type RtcParticipant, type RtcRoom } from '../transports/livekit/rtc.ts';
@@ -156,7 +156,7 @@ export class JobRoom {
     const unsaid = this.#unsaid;
     room.on('participantConnected', (participant) => {
       unsaid.settle(participant.identity);
-      participants.joined(participantOf(participant));
+      participants.joined(this.#describe(participant));
     });
     room.on('participantDisconnected', ({ identity, disconnectReason }) => {
       if (disconnectReason === undefined) return unsaid.add(identity);
@@ -179,7 +179,13 @@ export class JobRoom {
     for (const { identity } of participants.list) {
       if (!room.remoteParticipants.has(identity)) participants.left(identity, null);
     }
-    for (const participant of room.remoteParticipants.values()) participants.joined(participantOf(participant));
+    for (const participant of room.remoteParticipants.values()) participants.joined(this.#describe(participant));
+  }
+
+  #describe(participant: FullParticipant): JobParticipant {
+    const { identity, attributes, sid = '', name = '', metadata = '' } = participant;
+    const kind = this.#rtc === null ? 'other' : kindOf(this.#rtc, participant.kind);
+    return { sid, identity, name, metadata, attributes: { ...attributes }, kind };
   }
 
   #over(reason: number, seats: number): void {
@@ -196,10 +202,3 @@ export class JobRoom {
 
 /** Fields that the room library has and the transport itself has no use for. */
 type FullParticipant = RtcParticipant & { readonly sid?: string; readonly name?: string; readonly metadata?: string };
-
-const KINDS: readonly JobParticipant['kind'][] = ['standard', 'ingress', 'egress', 'sip', 'agent', 'connector'];
-
-function participantOf(participant: FullParticipant): JobParticipant {
-  const { identity, attributes, kind, sid = '', name = '', metadata = '' } = participant;
-  return { sid, identity, name, metadata, attributes: { ...attributes }, kind: KINDS[kind] ?? 'other' };
-}

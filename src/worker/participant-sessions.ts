@@ -4,7 +4,7 @@ import { type AgentError, textOf } from '../errors.ts';
 import type { SessionState } from '../events.ts';
 import { fieldsOf, milliseconds, parseOptions } from '../options.ts';
 import type { AgentSession } from '../runtime/agent-session.ts';
-import type { JobParticipant } from './job-info.ts';
+import { isPerson, isStandIn } from '../transports/livekit/link-policy.ts';
 import type { JobParticipants, RoomParticipant } from './job-participants.ts';
 import type { Logger } from './logger.ts';
 
@@ -14,9 +14,6 @@ export interface ParticipantSessionsOptions {
 }
 
 const rules = fieldsOf<ParticipantSessionsOptions>()({ lingerMs: milliseconds(0, 600_000, 5_000) });
-
-/** Whom agents talk to; other agents, recorders and streams are not people. */
-const PEOPLE: readonly JobParticipant['kind'][] = ['standard', 'sip', 'connector'];
 
 const ENDING: readonly SessionState[] = ['closing', 'closed', 'failed'];
 
@@ -72,8 +69,8 @@ export class ParticipantSessions {
 
   async #begin(participant: RoomParticipant): Promise<void> {
     const { clock, log, self, signal } = this.#host;
-    const { identity, kind, attributes } = participant;
-    if (!PEOPLE.includes(kind) || attributes['lk.publish_on_behalf'] === self) return;
+    const { identity, kind } = participant;
+    if (!isPerson(kind) || isStandIn(participant, self)) return;
     const before = this.#active.get(identity);
     if (before !== undefined) {
       // Cut off and back again: the session has waited. Gone and back again: the next one waits for the end of the last.

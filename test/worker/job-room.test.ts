@@ -21,6 +21,16 @@ describe('joining without a session', () => {
     expect(world.log.filter((line) => line.startsWith('publish'))).toEqual([]);
   });
 
+  test('what the others are goes by the names of the library, not by its numbers', async () => {
+    const { world, job, settled } = startTestJob();
+    const numbers = { STANDARD: 4, INGRESS: 3, EGRESS: 2, SIP: 0, AGENT: 1, CONNECTOR: 5 };
+    Object.assign(world.rtc, { ParticipantKind: numbers });
+    world.present.push(...[0, 1, 2, 3, 4, 5, 9].map((kind) => new FakeParticipant(`p${kind}`, kind)));
+    await settled(job.joinRoom());
+    const kinds = ['sip', 'agent', 'egress', 'ingress', 'standard', 'connector', 'other'];
+    expect(job.participants.map(({ kind }) => kind)).toEqual(kinds);
+  });
+
   test('is tried three times, and once when the token is refused', async () => {
     const away = startTestJob();
     away.world.onConnect = () => Promise.reject(new Error('refused'));

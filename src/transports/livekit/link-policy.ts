@@ -10,10 +10,41 @@ export interface LinkOptions {
 
 /** May the agent be linked to this participant? Agents, recorders and stand-ins of the agent are not people. */
 export function isUser(rtc: Rtc, participant: RtcParticipant, { identity, self }: LinkOptions): boolean {
-  if (participant.attributes['lk.publish_on_behalf'] === self) return false;
+  if (isStandIn(participant, self)) return false;
   if (identity !== undefined) return participant.identity === identity;
-  const { STANDARD, SIP, CONNECTOR } = rtc.ParticipantKind;
-  return [STANDARD, SIP, CONNECTOR].includes(participant.kind);
+  return isPerson(kindOf(rtc, participant.kind));
+}
+
+export type ParticipantKind = 'standard' | 'ingress' | 'egress' | 'sip' | 'agent' | 'connector' | 'other';
+
+/** By the names of the library: its numbers are not those of the protocol. */
+export function kindOf({ ParticipantKind: kinds }: Rtc, kind: number): ParticipantKind {
+  switch (kind) {
+    case kinds.STANDARD:
+      return 'standard';
+    case kinds.INGRESS:
+      return 'ingress';
+    case kinds.EGRESS:
+      return 'egress';
+    case kinds.SIP:
+      return 'sip';
+    case kinds.AGENT:
+      return 'agent';
+    case kinds.CONNECTOR:
+      return 'connector';
+    default:
+      return 'other';
+  }
+}
+
+/** Somebody who talks for themselves: other agents, recorders and streams do not. */
+export function isPerson(kind: ParticipantKind): boolean {
+  return kind === 'standard' || kind === 'sip' || kind === 'connector';
+}
+
+/** An avatar of the agent, for instance: what it publishes is the agent's own. */
+export function isStandIn({ attributes }: Pick<RtcParticipant, 'attributes'>, self: string): boolean {
+  return attributes['lk.publish_on_behalf'] === self;
 }
 
 /** Why the call is over when the user left; null: they were only cut off and may come back. */

@@ -97,6 +97,7 @@ try {
       case 'kill':
         runs.get(message.jobId)?.kill();
         runs.delete(message.jobId);
+        ending.delete(message.jobId);
         leaveWhenIdle();
         return;
       case 'leave':

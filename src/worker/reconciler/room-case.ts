@@ -4,7 +4,7 @@ import type { RoomFinding } from '../../machines/redispatch.machine.ts';
 import type { JobInfo } from '../job-info.ts';
 import type { CallOptions, ServerApi, ServerDispatch, ServerParticipant } from '../server-api.ts';
 import { type Lineage, lineageOf, successorAttributes, winnerOf } from './lineage.ts';
-import { isShared, isUser, roomJobOf } from './room-watch.ts';
+import { isShared, needsAgent, roomJobOf } from './room-watch.ts';
 
 export interface RoomCaseOptions {
   readonly api: ServerApi;
@@ -48,7 +48,7 @@ export class RoomCase {
     const lineage = lineageOf(dispatch, roomSid);
     if ((winnerOf(dispatches, lineage.root) ?? dispatch) !== dispatch) return 'replaced';
     // Creating a dispatch for a room that has just closed would open it again.
-    if (!participants.some(isUser)) return 'served';
+    if (!participants.some(needsAgent)) return 'served';
     const job = roomJobOf(dispatch);
     const isBack = participants.some(({ identity }) => identity === job?.agentIdentity && identity !== deadIdentity);
     if (isBack || (job?.status === 'success' && deadIdentity === null)) return 'served';

@@ -102,7 +102,7 @@ export class RoomWatch {
       const isThere = participants.some(({ identity }) => identity === job?.agentIdentity);
       if (isThere || job?.status === 'failed') served.add(dispatch.id);
     }
-    for (const dispatch of participants.some(isUser) ? dispatches : []) {
+    for (const dispatch of participants.some(needsAgent) ? dispatches : []) {
       const trouble = this.#troubleOf(dispatch, facts);
       if (trouble === null) continue;
       const sighting = see(dispatch.id, trouble);
@@ -153,8 +153,8 @@ function hasSurvivor({ dispatches, participants, agentName }: RoomFacts): boolea
   );
 }
 
-/** Somebody an agent is for: a person, a telephone, a stream. */
-export function isUser({ kind }: ServerParticipant): boolean {
+/** A room with people, telephones or streams in it is worth an agent; one with agents and recorders alone is not. */
+export function needsAgent({ kind }: ServerParticipant): boolean {
   return kind !== 'agent' && kind !== 'egress';
 }
 

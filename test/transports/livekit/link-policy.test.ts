@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { endOfAgent, endOfUser, isUser } from '../../../src/transports/livekit/link-policy.ts';
+import { endOfAgent, endOfUser, isPerson, isUser, kindOf } from '../../../src/transports/livekit/link-policy.ts';
 import { FakeParticipant, FakeRtcWorld, KIND, WHY } from './fake-rtc.ts';
 
 const { rtc } = new FakeRtcWorld();
@@ -28,6 +28,13 @@ describe('whom the agent talks to', () => {
     expect(isUser(rtc, standIn('agent'), anyone)).toBe(false);
     expect(isUser(rtc, standIn('other'), anyone)).toBe(true);
   });
+});
+
+test('kinds go by the names of the library, whatever its numbers are', () => {
+  const kinds = { STANDARD: 3, INGRESS: 5, EGRESS: 7, SIP: 1, AGENT: 0, CONNECTOR: 2 };
+  const named = [0, 1, 2, 3, 4, 5, 7].map((kind) => kindOf({ ...rtc, ParticipantKind: kinds }, kind));
+  expect(named).toEqual(['agent', 'sip', 'connector', 'standard', 'other', 'ingress', 'egress']);
+  expect(named.filter(isPerson)).toEqual(['sip', 'connector', 'standard']);
 });
 
 describe('which leaving ends the call', () => {

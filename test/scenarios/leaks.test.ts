@@ -102,6 +102,10 @@ test('tools that are made anew for each call, and fail, leave nothing behind', a
   }
   await call.clock.advance(60_000);
   expect(counts(call)).toEqual(before);
+  const breakers = call.reports.flatMap(({ kind, supervisor, child }) =>
+    kind === 'progress' && supervisor === 'runtime/tools' ? [child.id] : [],
+  );
+  expect(breakers).toEqual([...new Set(breakers)]);
   await call.end();
 });
 

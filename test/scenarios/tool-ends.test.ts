@@ -1,6 +1,7 @@
 // Every call that is told to have begun is told to have ended, once, however it ended; and nothing of it is kept.
 import { expect, test } from 'vitest';
 import type { SessionEventMap } from '../../src/events.ts';
+import type { Llm } from '../../src/index.ts';
 import { findScope } from '../../src/runtime/session-scope.ts';
 import { crash, startTestCall, type TestCall } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
@@ -59,5 +60,28 @@ test.each(rows)('a call ends with an event and an output when $how', async ({ ru
   expect(call.log.find(({ name }) => name === 'tool_error')?.event).toMatchObject({ error, durationMs: 1_700 });
   expect(call.session.history.filter(({ type }) => type === 'toolOutput')).toMatchObject([{ output, isError: true }]);
   expect([scope?.prepared.size, scope?.callStartedAtMs.size]).toEqual([0, 0]);
+  await call.end();
+});
+
+test('a call that the model wrote and nobody began has an output, too, when the session gives up', async () => {
+  const look = tool({ name: 'look', description: 'Looks.', execute: () => 'sunny' });
+  const llm: Llm = {
+    label: 'stops in mid-answer',
+    async *chat() {
+      yield { type: 'toolCall', callId: 'call_1', name: 'look', arguments: '{}' };
+      await new Promise(() => {});
+    },
+  };
+  const call = await startTestCall({ agent: { tools: [look], llm } });
+  call.user.type('Hello');
+  await call.until(1_000);
+  for (let times = 0; times < 4; times++) {
+    crash(partOf(call, 'session'));
+    await call.clock.settle();
+  }
+  const idsOf = (type: string) =>
+    call.session.history.flatMap((item) => (item.type === type && 'callId' in item ? [item.callId] : []));
+  expect(idsOf('toolOutput')).toEqual(idsOf('toolCall'));
+  expect(call.session.history.at(-1)).toMatchObject({ type: 'toolOutput', output: CANCELLED });
   await call.end();
 });

@@ -241,6 +241,41 @@ test('a turn that crashes while it is spoken ends with the apology, once', async
   await call.end();
 });
 
+test('what a tool says during the apology is not said', async () => {
+  const outcomes: string[] = [];
+  const { call } = await asked({
+    say: (context) => {
+      context.say(FILLER);
+      void sleep(call.clock, 1_500).then(() => context.say('Too late.').then(({ outcome }) => outcomes.push(outcome)));
+    },
+  });
+  await call.until(1_500);
+  crash(partOf(call, 'turn:1.1.reply'));
+  await call.until(2_200);
+  expect(call.session.state).toBe('speaking');
+  await call.until(10_000);
+  expect(outcomes).toEqual(['abandoned']);
+  expect(texts(call)).not.toContain('Too late.');
+  await call.end();
+});
+
+test('a handle that is used while the reply is being cut lets nothing more be said', async () => {
+  let handle: SpeechHandle | undefined;
+  const { call } = await asked({
+    say: (context) => {
+      handle = context.say(FILLER);
+      context.say('Still looking.');
+    },
+  });
+  call.session.on('interruption', () => handle?.interrupt());
+  await call.until(1_500);
+  call.session.interrupt();
+  await call.until(10_000);
+  expect(texts(call)).toEqual([FILLER]);
+  expect(call.session.history.map(({ type }) => type)).toEqual(['user', 'toolCall', 'assistant', 'toolOutput']);
+  await call.end();
+});
+
 test('in a session that writes it is shown before the answer', async () => {
   const { call } = await asked({ options: { audio: { output: false } } });
   await call.until(1_500);

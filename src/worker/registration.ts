@@ -1,6 +1,5 @@
 // One registration of a worker for one kind of job: its socket while there is one, and what comes in over it.
 import type { ActorRefFrom } from 'xstate';
-import type { Clock } from '../clock.ts';
 import { AgentError, toAgentError } from '../errors.ts';
 import type { ConnectionEvent } from '../machines/connection.machine.ts';
 import type { WorkerEvent, workerMachine } from '../machines/worker.machine.ts';
@@ -22,6 +21,7 @@ import {
   type ServerSaid,
   workerStatusBytes,
 } from './messages.ts';
+import { openInTime } from './open-in-time.ts';
 import { isDoubtful } from './termination.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
@@ -29,9 +29,6 @@ export type ShownStatus = 'available' | 'full' | 'draining';
 
 /** Frames that are no messages of the protocol, on one socket, before it is dropped. */
 const MAX_BAD_FRAMES = 10;
-
-/** TCP, TLS and the upgrade. */
-export const OPEN_TIMEOUT_MS = 9_000;
 
 /** Starts the actor of an offered job; false when that was not possible. */
 export type StartJob = (registration: Registration, job: JobInfo) => boolean;
@@ -105,8 +102,9 @@ export class Registration {
     };
     const target = { url: agentUrl(connection.url), token };
     try {
-      const socket = await inTime((left) => openSocket({ ...target, signal: left }, listener), signal, clock);
-      this.#opened = Object.assign(opened, { socket });
+      const socket = await openInTime((left) => openSocket({ ...target, signal: left }, listener), signal, clock);
+      if (signal.aborted) socket.close();
+      else this.#opened = Object.assign(opened, { socket });
     } catch (error) {
       const failure = toAgentError(error, 'ERR_TRANSPORT', 'the socket did not open');
       const retryable = this.#scope.hasRegistered || (failure.retryable && this.#hasTries);
@@ -291,31 +289,5 @@ export class Registration {
     }
     record.toldBy = null;
     record.actor?.send({ type: 'job.terminate', isDoubtful: isDoubtful(record.run?.presence()) });
-  }
-}
-
-/** The socket, or an error when it takes too long or nobody waits for it any more. One that comes later is closed. */
-async function inTime(
-  open: (left: AbortSignal) => Promise<AgentSocket>,
-  signal: AbortSignal,
-  clock: Clock,
-): Promise<AgentSocket> {
-  const left = new AbortController();
-  const leave = () => left.abort();
-  const timer = clock.setTimeout(leave, OPEN_TIMEOUT_MS);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await new Promise<AgentSocket>((resolve, reject) => {
-      const late = () => reject(new AgentError('ERR_TIMEOUT', 'the server did not open the socket in time', UNREACHED));
-      left.signal.addEventListener('abort', late, { once: true });
-      if (signal.aborted) leave();
-      Promise.resolve(open(left.signal)).then((socket) => {
-        if (left.signal.aborted) socket.close();
-        else resolve(socket);
-      }, reject);
-    });
-  } finally {
-    clock.clearTimeout(timer);
-    signal.removeEventListener('abort', leave);
   }
 }

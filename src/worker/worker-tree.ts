@@ -17,12 +17,13 @@ import {
 import type { JobDecision } from './define-worker.ts';
 import type { JobInfo } from './job-info.ts';
 import type { JobRecord } from './job-table.ts';
+import { OPEN_TIMEOUT_MS } from './open-in-time.ts';
 import { isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
 import { unheardJobsSpec } from './reconciler/unheard-jobs.ts';
-import { OPEN_TIMEOUT_MS, Registration } from './registration.ts';
+import { Registration } from './registration.ts';
 import { hasSessionFor, isAwaited, RETURN_CHECK_MS } from './returned-user.ts';
 import { lookAgain, RECHECK_MS } from './termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';

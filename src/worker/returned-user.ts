@@ -10,13 +10,14 @@ const LOOK_EVERY_MS = 100;
 type Scope = Pick<WorkerScope, 'jobs' | 'runner' | 'clock'>;
 
 /** Whether a job here has a session for the participant of this job, whose agent is in the room or on its way. */
-export function hasSessionFor({ jobs, runner }: Scope, { id, kind, roomSid, participant }: JobInfo): boolean {
+export function hasSessionFor({ jobs, runner }: Scope, { id, kind, roomName, participant }: JobInfo): boolean {
   if (participant === null) return false;
   const others = jobs.list().filter(({ info, phase, actor, run }) => {
     const isSame =
       info.id !== id &&
       info.kind === kind &&
-      info.roomSid === roomSid &&
+      // Not its sid: that is another one after a restart of the server.
+      info.roomName === roomName &&
       info.participant?.identity === participant.identity;
     const state = run?.presence().state;
     const isThere = state === 'joined' || state === 'joining' || state === 'lost';

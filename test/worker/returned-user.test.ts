@@ -21,12 +21,12 @@ async function startJobForAnn(place: Presence = 'joined') {
   };
   const worker = startTestWorker({ kinds: ['participant'] }, { runner });
   await worker.start();
-  const offer = async (id: string, identity: string, sid = 'RM_1') => {
+  const offer = async (id: string, identity: string, name = 'lobby', sid = 'RM_1') => {
     const participant = new ParticipantInfo({ identity, sid: `PA_${id}` });
     worker.network.server.offer(id, {
       type: JobType.JT_PARTICIPANT,
       participant,
-      room: new Room({ name: 'lobby', sid }),
+      room: new Room({ name, sid }),
     });
     await worker.settle();
   };
@@ -52,6 +52,14 @@ describe('the job of a participant who has one already', () => {
     },
   );
 
+  test('is refused for every worker also after a restart of the server, which gives the room another sid', async () => {
+    const { worker, offer, answerTo } = await startJobForAnn();
+    await offer('AJ_2', 'ann', 'lobby', 'RM_2');
+    await worker.clock.advance(1_500);
+    expect(answerTo('AJ_2')).toMatchObject(SERVED);
+    await worker.end();
+  });
+
   test('is taken when that one ends a moment later, as after a page that was loaded again', async () => {
     const { worker, offer, answerTo, report } = await startJobForAnn();
     await offer('AJ_2', 'ann');
@@ -71,13 +79,13 @@ describe('the job of a participant who has one already', () => {
   });
 
   test.each<[string, Presence, string, string]>([
-    ['its agent has left', 'left', 'ann', 'RM_1'],
-    ['its agent was sent away', 'removed', 'ann', 'RM_1'],
-    ['it is for somebody else', 'joined', 'bob', 'RM_1'],
-    ['it is in another room of the same name', 'joined', 'ann', 'RM_2'],
-  ])('is taken at once when %s', async (_, place, identity, sid) => {
+    ['its agent has left', 'left', 'ann', 'lobby'],
+    ['its agent was sent away', 'removed', 'ann', 'lobby'],
+    ['it is for somebody else', 'joined', 'bob', 'lobby'],
+    ['it is in another room', 'joined', 'ann', 'bar'],
+  ])('is taken at once when %s', async (_, place, identity, room) => {
     const { worker, offer, answerTo } = await startJobForAnn(place);
-    await offer('AJ_2', identity, sid);
+    await offer('AJ_2', identity, room);
     expect(answerTo('AJ_2')).toMatchObject(TAKEN);
     await worker.end();
   });

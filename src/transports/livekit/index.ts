@@ -8,7 +8,7 @@ export {
   type LivekitTransportOptions,
   livekitTransport,
 } from './livekit-transport.ts';
-export { RoomConnection } from './room-connection.ts';
+export type { RoomConnection } from './room-connection.ts';
 export { attachRoomIo } from './room-io.ts';
 export type { RoomSwitches } from './room-switches.ts';
 export { disposeLivekit, type Rtc } from './rtc.ts';

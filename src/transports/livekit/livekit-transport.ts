@@ -12,8 +12,7 @@ import {
   trueOrFalse,
 } from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
-import { watchVideo } from './camera.ts';
-import { RoomConnection } from './room-connection.ts';
+import type { RoomConnection } from './room-connection.ts';
 import type { SessionRoom } from './room-seat.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
@@ -147,7 +146,12 @@ export class LivekitTransport implements Transport {
         fix: 'Create a new livekitTransport',
         retryable: false,
       });
-    const rtc = await (load ?? loadRtc)();
+    // A room, and a camera in it, are most of this folder; whoever joins none must not load them.
+    const [rtc, { RoomConnection }, camera] = await Promise.all([
+      (load ?? loadRtc)(),
+      import('./room-connection.ts'),
+      options.video && import('./camera.ts'),
+    ]);
     // Two participants of one identity push each other out, and the server takes the first one's end for the job's.
     await this.#connection?.close();
     await this.#discarded;
@@ -164,7 +168,7 @@ export class LivekitTransport implements Transport {
       switches: this.switches,
       onProblem: (where, error) => this.#problem(where, error),
     });
-    if (options.video !== undefined) watchVideo({ rtc, connection, video: options.video });
+    if (options.video !== undefined) camera?.watchVideo({ rtc, connection, video: options.video });
     this.#tell(this.#joining, connection);
     // Nothing in the library can be aborted: a join that is given up is waited for and left.
     const joining = this.#join(room, url, token, connection);

@@ -5,14 +5,10 @@ import type { Clock } from '../../clock.ts';
 import { AgentError, textOf } from '../../errors.ts';
 import { type RecordingDecoder, recordingDecoder } from './pre-connect-decoder.ts';
 import type { RtcByteReader } from './rtc.ts';
+import { LONGEST_WAIT_MS } from './sent-recordings.ts';
 
 /** Where clients send it, once, when the agent is there. */
 export const PRE_CONNECT_TOPIC = 'lk.agent.pre-connect-audio-buffer';
-/**
- * How long live audio waits for the recording. The server tells clients of an agent up to 1.5 s after it subscribed to
- * them; the other official runtime waits as long.
- */
-export const LONGEST_WAIT_MS = 3_000;
 /** Clients stop after 10 s, by timers that are late. */
 const LONGEST_RECORDING_MS = 11_000;
 /** The longest recording as raw stereo at 48 kHz is half of it. */

@@ -1,6 +1,11 @@
 // Which clients have sent their recording from before the call: only to the first agent that hears them, and only once.
-import { LONGEST_WAIT_MS } from './pre-connect-audio.ts';
 import type { RtcByteReader } from './rtc.ts';
+
+/**
+ * How long live audio waits for the recording. The server tells clients of an agent up to 1.5 s after it subscribed to
+ * them; the other official runtime waits as long.
+ */
+export const LONGEST_WAIT_MS = 3_000;
 
 /** Shared by all who hear in one room, over all stays in it. */
 export class SentRecordings {

@@ -8,6 +8,7 @@ import type { SessionOptionsInput } from '../../src/runtime/session-options.ts';
 import type { ScriptedAnswer } from '../../src/testing/scripted-llm.ts';
 import { attachRoomIo, type LivekitTransport, livekitTransport } from '../../src/transports/livekit/index.ts';
 import { RemoteUser } from './remote-user.ts';
+import { isFinalOf, isSound } from './reports.ts';
 import { tokenFor } from './tokens.ts';
 import { toneProviders } from './tone-providers.ts';
 
@@ -109,4 +110,12 @@ export async function startLiveCall(options: LiveAgentOptions = {}): Promise<Liv
       await user.end();
     },
   };
+}
+
+/** Says something and waits until the answer is over. */
+export async function talk({ user }: LiveCall): Promise<void> {
+  const from = user.reports.length;
+  user.send({ type: 'speak', durationMs: 600, hz: 700 });
+  await user.until(isFinalOf('agent'), { from, what: 'an answer' });
+  await user.until(isSound(false), { from, what: 'its sound' });
 }

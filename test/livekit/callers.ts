@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CallerCommand, CallerFact, CallerReport } from './callers-protocol.ts';
 import type { LivekitAccess } from './server.ts';
 import { tokenFor } from './tokens.ts';
+import { Told, type WaitOptions } from './told.ts';
 
 export type CallerEvent = { readonly atMs: number } & CallerFact;
 type Of<Type extends CallerFact['type']> = Extract<CallerEvent, { type: Type }>;
@@ -13,9 +14,8 @@ const SPOKEN_MS = 600;
 
 export class Caller {
   readonly room: string;
-  readonly events: CallerEvent[] = [];
+  readonly #told = new Told<CallerEvent>();
   readonly #send: (command: CallerCommand) => void;
-  readonly #waiting = new Set<() => void>();
 
   constructor(room: string, send: (command: CallerCommand) => void) {
     this.room = room;
@@ -23,8 +23,11 @@ export class Caller {
   }
 
   hear(event: CallerEvent): void {
-    this.events.push(event);
-    for (const look of [...this.#waiting]) look();
+    this.#told.add(event);
+  }
+
+  get events(): readonly CallerEvent[] {
+    return this.#told.all;
   }
 
   /** Number of events so far: where a wait for something new begins. */
@@ -60,24 +63,13 @@ export class Caller {
   #wait<Found extends CallerEvent>(
     isIt: (event: CallerEvent) => event is Found,
     what: string,
-    { from = 0, limitMs = 10_000 }: { from?: number; limitMs?: number } = {},
+    options?: WaitOptions,
   ): Promise<Found> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = this.events.slice(from).find(isIt);
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(look);
-        const last = this.events.slice(-12).map((event) => JSON.stringify(event));
-        reject(new Error(`${this.room}: no "${what}" within ${limitMs} ms; last:\n${last.join('\n')}`));
-      }, limitMs);
-      this.#waiting.add(look);
-      look();
-    });
+    const failure = (limitMs: number) => {
+      const last = this.events.slice(-12).map((event) => JSON.stringify(event));
+      return `${this.room}: no "${what}" within ${limitMs} ms; last:\n${last.join('\n')}`;
+    };
+    return this.#told.until(isIt, failure, options);
   }
 
   /** The agent was heard: sound that began after `from`. */

@@ -4,8 +4,8 @@ import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import { createRuntime } from '../../src/runtime/create-runtime.ts';
 import { disposeLivekit, livekitTransport } from '../../src/transports/livekit/index.ts';
-import { type LiveCall, startLiveCall } from './call.ts';
-import { isFinalOf, isSound } from './reports.ts';
+import { type LiveCall, startLiveCall, talk } from './call.ts';
+import { isSound } from './reports.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 import { tokenFor } from './tokens.ts';
 import { toneProviders } from './tone-providers.ts';
@@ -18,14 +18,6 @@ afterEach(async () => {
   call = null;
 });
 afterAll(() => disposeLivekit());
-
-/** Says something and waits until the answer is over. */
-async function talk({ user }: LiveCall): Promise<void> {
-  const from = user.reports.length;
-  user.send({ type: 'speak', durationMs: 600, hz: 700 });
-  await user.until(isFinalOf('agent'), { from, what: 'an answer' });
-  await user.until(isSound(false), { from, what: 'its sound' });
-}
 
 describe('the call ends', () => {
   test('when the user is removed', async () => {

@@ -4,7 +4,7 @@ import { type Room, SimulateScenarioKind } from '@livekit/rtc-node';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
-import { type LiveCall, startLiveCall } from './call.ts';
+import { type LiveCall, startLiveCall, talk } from './call.ts';
 import { isFinalOf, isSound } from './reports.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
@@ -23,14 +23,6 @@ afterAll(() => disposeLivekit());
 
 const LONG = Array.from({ length: 30 }, (_, i) => `w${i}`).join(' '); // 9 s
 const longAnswer = () => ({ text: LONG, firstTokenMs: 0, durationMs: 0 });
-
-/** Says something and waits until the answer is over. */
-async function talk({ user }: LiveCall): Promise<void> {
-  const from = user.reports.length;
-  user.send({ type: 'speak', durationMs: 600, hz: 700 });
-  await user.until(isFinalOf('agent'), { from, what: 'an answer' });
-  await user.until(isSound(false), { from, what: 'its sound' });
-}
 
 const errorsOf = ({ log }: LiveCall) => log.filter(({ name }) => name === 'session_error').map(({ event }) => event);
 

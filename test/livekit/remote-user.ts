@@ -1,12 +1,12 @@
 // The test's hold on a user process: commands in, reports out, and a wait that ends with the report it is for.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { Told, type WaitOptions } from './told.ts';
 import type { UserCommand, UserReport } from './user-protocol.ts';
 
 export class RemoteUser {
-  readonly reports: UserReport[] = [];
+  readonly #told = new Told<UserReport>();
   readonly #child: ChildProcess;
-  readonly #waiting = new Set<() => void>();
   readonly #mayFail = new Set<string>();
   /** Commands that failed and that no wait of the test was for. */
   readonly #failures = new Set<UserReport>();
@@ -17,6 +17,10 @@ export class RemoteUser {
       env: { ...process.env, NODE_ENV: 'production' },
     });
     this.#child.on('message', (report) => this.#hear(report as UserReport)); // sent by user-process.ts only
+  }
+
+  get reports(): readonly UserReport[] {
+    return this.#told.all;
   }
 
   /** @param mayFail the room may be gone before it is done; default false: a failure fails the test */
@@ -37,34 +41,18 @@ export class RemoteUser {
   /** The first report that fits, from index `from` on; what came before counts. */
   until<R extends UserReport>(
     fits: (report: UserReport) => report is R,
-    options?: { readonly from?: number; readonly limitMs?: number; readonly what?: string },
+    options?: WaitOptions & { readonly what?: string },
   ): Promise<R>;
-  until(
+  until(fits: (report: UserReport) => boolean, options?: WaitOptions & { readonly what?: string }): Promise<UserReport>;
+  async until(
     fits: (report: UserReport) => boolean,
-    options?: { readonly from?: number; readonly limitMs?: number; readonly what?: string },
-  ): Promise<UserReport>;
-  until(
-    fits: (report: UserReport) => boolean,
-    { from = 0, limitMs = 10_000, what = fits.toString() } = {},
+    { what = fits.toString(), ...options }: WaitOptions & { readonly what?: string } = {},
   ): Promise<UserReport> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = this.reports.slice(from).find(fits);
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-        this.#failures.delete(found);
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(look);
-        reject(
-          new Error(`the user did not report in ${limitMs} ms: ${what}\n${JSON.stringify(this.reports.slice(-20))}`),
-        );
-      }, limitMs);
-      this.#waiting.add(look);
-      look();
-    });
+    const failure = (limitMs: number) =>
+      `the user did not report in ${limitMs} ms: ${what}\n${JSON.stringify(this.reports.slice(-20))}`;
+    const found = await this.#told.until(fits, failure, options);
+    this.#failures.delete(found);
+    return found;
   }
 
   /** States of the agent as the user saw them, in order. */
@@ -87,9 +75,8 @@ export class RemoteUser {
   }
 
   #hear(report: UserReport): void {
-    this.reports.push(report);
     if (report.type === 'failed' && !this.#mayFail.has(report.command)) this.#failures.add(report);
-    for (const look of [...this.#waiting]) look();
+    this.#told.add(report);
   }
 
   async #exit(): Promise<void> {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions, WorkerStatus } from '../../src/worker/index.ts';
 import type { LivekitAccess } from './server.ts';
+import { Told, type WaitOptions } from './told.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const TONE_AGENT = fileURLToPath(new URL('./fixtures/tone-agent.ts', import.meta.url));
@@ -34,12 +35,11 @@ export interface Exit {
 }
 
 export class WorkerProcess {
-  readonly lines: WorkerLine[] = [];
+  readonly #told = new Told<WorkerLine>();
   /** Everything it wrote, as it came. */
   output = '';
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
-  readonly #waiting = new Set<() => void>();
   readonly #healthToken: string | null;
 
   constructor({
@@ -83,6 +83,10 @@ export class WorkerProcess {
     return worker;
   }
 
+  get lines(): readonly WorkerLine[] {
+    return this.#told.all;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
@@ -90,27 +94,13 @@ export class WorkerProcess {
   /** The first line with this message that fits, from line `from` on; what came before counts. */
   until(
     message: string,
-    {
-      from = 0,
-      limitMs = 10_000,
-      fits = () => true,
-    }: { from?: number; limitMs?: number; fits?: (line: WorkerLine) => boolean } = {},
+    { fits = () => true, ...options }: WaitOptions & { fits?: (line: WorkerLine) => boolean } = {},
   ): Promise<WorkerLine> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = this.lines.slice(from).find((line) => line.msg === message && fits(line));
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(look);
-        reject(new Error(`no line "${message}" within ${limitMs} ms; last:\n${this.output.slice(-3_000)}`));
-      }, limitMs);
-      this.#waiting.add(look);
-      look();
-    });
+    return this.#told.until(
+      (line) => line.msg === message && fits(line),
+      (limitMs) => `no line "${message}" within ${limitMs} ms; last:\n${this.output.slice(-3_000)}`,
+      options,
+    );
   }
 
   said(message: string): readonly WorkerLine[] {
@@ -151,11 +141,10 @@ export class WorkerProcess {
   #read(line: string): void {
     this.output += `${line}\n`;
     try {
-      this.lines.push(JSON.parse(line));
+      this.#told.add(JSON.parse(line));
     } catch {
-      return; // a warning of Node
+      // a warning of Node
     }
-    for (const look of [...this.#waiting]) look();
   }
 }
 

@@ -18,6 +18,14 @@ export interface TranscribeDeps {
 
 export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): () => void {
   let isCurrent = () => true;
+  // Told on a change only: a recogniser that answers inside `end`, or in the middle of an utterance, was never busy.
+  let isBusy = false;
+  const tellWork = () => {
+    const wasBusy = isBusy;
+    isBusy = deps.outstanding() > 0;
+    if (isBusy) io.report({ type: wasBusy ? 'pipeline.progressed' : 'pipeline.busied' });
+    else if (wasBusy) io.report({ type: 'pipeline.rested' });
+  };
   const stream = deps.stt.open({
     language: deps.language,
     clock: io.guardClock(deps.clock),
@@ -25,7 +33,7 @@ export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): (
     report: io.guard((result) => {
       if (!isCurrent()) return;
       deps.onResult(result);
-      io.report({ type: deps.outstanding() > 0 ? 'pipeline.progressed' : 'pipeline.rested' });
+      if (isBusy) tellWork();
     }),
     fail: io.fail,
   });
@@ -34,8 +42,8 @@ export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): (
     begin: io.guard((utterance) => stream.begin(utterance)),
     write: io.guard((frame) => stream.write(frame)),
     end: io.guard((utterance) => {
-      io.report({ type: 'pipeline.busied' });
       stream.end(utterance);
+      if (!isBusy) tellWork();
     }),
     discard: io.guard((utterance) => stream.discard(utterance)),
   });

@@ -58,8 +58,8 @@ test('a spoken turn', async () => {
   const cost = await costOf({ answers: { hi: { text: 'Certainly.' } } });
   const limits = {
     actors: { turn: 1, work: 1 },
-    events: { session: 10, pipeline: 7, turn: 5, turns: 2, work: 2 },
-    transitions: { session: 13, pipeline: 7, turn: 7 },
+    events: { session: 10, pipeline: 3, turn: 5, turns: 2, work: 2 },
+    transitions: { session: 13, pipeline: 3, turn: 7 },
   };
   expect(excess(cost, limits)).toEqual([]);
 });
@@ -70,8 +70,8 @@ test('a turn with a tool call', async () => {
   const cost = await costOf({ agent: { tools: [look] }, answers });
   const limits = {
     actors: { turn: 1, toolCall: 1, work: 4 },
-    events: { session: 13, pipeline: 7, turn: 8, turns: 2, toolCall: 3, toolCalls: 2, work: 8 },
-    transitions: { session: 16, pipeline: 7, turn: 11, toolCall: 2 },
+    events: { session: 13, pipeline: 3, turn: 8, turns: 2, toolCall: 3, toolCalls: 2, work: 8 },
+    transitions: { session: 16, pipeline: 3, turn: 11, toolCall: 2 },
   };
   expect(excess(cost, limits)).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { createActor, fromCallback, fromPromise } from 'xstate';
 import { AgentError } from '../../src/errors.ts';
 import { backoffMs, type ConnectionEvent, connectionMachine } from '../../src/machines/connection.machine.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { hang } from './hang.ts';
 
 const input = {
   name: 'room',
@@ -17,7 +18,6 @@ const input = {
 };
 const refused = () => Promise.reject(new AgentError('ERR_TRANSPORT', 'refused'));
 const forbidden = () => Promise.reject(new AgentError('ERR_TRANSPORT', 'forbidden', { retryable: false }));
-const hang = () => new Promise<never>(() => {});
 const lost = (retryable = true): ConnectionEvent => ({
   type: 'transport.lost',
   code: 'ERR_TRANSPORT',

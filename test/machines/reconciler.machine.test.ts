@@ -3,10 +3,10 @@ import { createActor, fromPromise } from 'xstate';
 import { AgentError } from '../../src/errors.ts';
 import { reconcilerMachine } from '../../src/machines/reconciler.machine.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { hang } from './hang.ts';
 
 const input = { everyMs: 2_000, lookMs: 10_000, maxDelayMs: 60_000, jitterSeed: 1 };
 const down = () => Promise.reject(new AgentError('ERR_TRANSPORT', 'no answer'));
-const hang = () => new Promise<never>(() => {});
 
 function start(look: () => Promise<void>, seed = 1) {
   const clock = new VirtualClock();

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { createActor, fromPromise } from 'xstate';
 import { type RoomFinding, redispatchMachine } from '../../src/machines/redispatch.machine.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { hang } from './hang.ts';
 
 const fail = () => Promise.reject(new Error('no'));
-const hang = () => new Promise<never>(() => {});
 type Step = 'ok' | 'fails' | 'hangs';
 
 async function run(check: RoomFinding | 'fails' | 'hangs', create: Step = 'ok', clear: Step = 'ok') {

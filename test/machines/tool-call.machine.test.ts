@@ -14,6 +14,7 @@ import {
 } from '../../src/machines/tool-call.machine.ts';
 import { CANCELLED_TEXT, INTERNAL_ERROR_TEXT } from '../../src/model-texts.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { hang } from './hang.ts';
 
 const input = {
   sessionId: 'sess_1',
@@ -25,7 +26,6 @@ const input = {
   retryOnTimeout: true,
 };
 const budgetMs = 4 * 5000 + 3 * 1000;
-const hang = () => new Promise<never>(() => {});
 const refusal = () => Promise.reject(new AgentError('ERR_TOOL_REPORTED', 'no such city'));
 const crash = () => Promise.reject(new Error('password=hunter2'));
 /** A breaker that admits the first try. */

@@ -1,18 +1,12 @@
 // What a session leaves behind when it is over: nothing. Heap is measured by a bench; here everything that can be counted.
 import { expect, test } from 'vitest';
-import type { AnyActorRef } from 'xstate';
 import { Agent } from '../../src/runtime/agent.ts';
 import { crash, ScriptedLlm, startTestCall, type TestCall } from '../../src/testing/index.ts';
 import { LoopbackUser } from '../../src/testing/loopback-user.ts';
 import { tool } from '../../src/tools/index.ts';
+import { actorsBelow } from './actors-below.ts';
 
 const SESSIONS = 200;
-
-/** Actors below `ref` that are alive. */
-function actorsBelow(ref: AnyActorRef): number {
-  const children = (ref.getSnapshot() as { children?: Record<string, AnyActorRef> }).children ?? {}; // actors and charts
-  return Object.values(children).reduce((sum, child) => sum + 1 + actorsBelow(child), 0);
-}
 
 function counts({ runtime, clock, session }: TestCall) {
   return {

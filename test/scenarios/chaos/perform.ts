@@ -1,6 +1,5 @@
 // Plays the plan of a random call on a virtual clock and keeps everything that the rules are checked on.
 import { setTimeout as realTimeout } from 'node:timers';
-import type { AnyActorRef } from 'xstate';
 import { sleep } from '../../../src/clock.ts';
 import { AgentError } from '../../../src/errors.ts';
 import { Agent } from '../../../src/runtime/agent.ts';
@@ -14,6 +13,7 @@ import {
   type TestCall,
 } from '../../../src/testing/index.ts';
 import { type RunContext, type Tool, tool } from '../../../src/tools/index.ts';
+import { actorsBelow } from '../actors-below.ts';
 import { partOf } from './parts.ts';
 import type { Action, Plan } from './plan.ts';
 
@@ -111,14 +111,6 @@ function toolsFor(clock: () => TestCall['clock'], narrate: (context: RunContext)
       return 'told';
     }),
   ] as Tool[];
-}
-
-/** Counts actors below `ref` that are alive, supervisors' children included. */
-function actorsBelow(ref: AnyActorRef): number {
-  const children = (ref.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> }).children ?? {};
-  let count = 0;
-  for (const child of Object.values(children)) if (child !== undefined) count += 1 + actorsBelow(child);
-  return count;
 }
 
 export async function perform(plan: Plan): Promise<Evidence> {

@@ -97,3 +97,31 @@ describe('architecture', () => {
     expect(files.flatMap(violations)).toEqual([]);
   });
 });
+
+/** What `import` of this file loads with it: types and `import()` load nothing. */
+function loadedWith(entry: string): ReadonlySet<string> {
+  const loaded = new Set<string>();
+  const load = (path: string) => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    const text = readFileSync(new URL(path, root), 'utf8');
+    for (const [, clause = '', from = ''] of text.matchAll(/^(?:import|export) ([^;]*?)from '(\.[^']+)';/gm)) {
+      const names = /^\{([^}]*)\}/.exec(clause)?.[1]?.split(',') ?? [];
+      const isType =
+        clause.startsWith('type ') ||
+        names.every((name) => name.trim() === '' || name.trim().startsWith('type ')) === names.length > 0;
+      if (!isType) load(new URL(from, new URL(path, 'file:///')).pathname.slice(1));
+    }
+  };
+  load(entry);
+  return loaded;
+}
+
+test('importing the package loads no room, no camera, no engine and no worker', () => {
+  const loaded = loadedWith('src/index.ts');
+  expect(loaded).toContain('src/transports/livekit/livekit-transport.ts');
+  expect(loaded).toContain('src/runtime/wire-turn.ts');
+  const heavy =
+    /^src\/(worker|cli|providers\/local)\/|\/(room-connection|camera|pre-connect-audio|worker\.machine)\.ts$/;
+  expect([...loaded].filter((path) => heavy.test(path))).toEqual([]);
+});

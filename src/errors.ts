@@ -10,7 +10,10 @@ interface ErrorRow {
 export const ERRORS = {
   // shared
   ERR_OPTION: { meaning: 'An option has a value outside its rule.', retryable: false },
-  ERR_NOT_PROVIDED: { meaning: 'A chart slot, or the context of a tool, was used without what it needs.', retryable: false },
+  ERR_NOT_PROVIDED: {
+    meaning: 'A chart slot, or the context of a tool, was used without what it needs.',
+    retryable: false,
+  },
   ERR_REAL_IO: { meaning: 'Real input or output was asked for under a virtual clock.', retryable: false },
   ERR_CLOSED: { meaning: 'The runtime or session is already closed.', retryable: false },
   ERR_TIMEOUT: { meaning: 'Something did not answer before its deadline.', retryable: true },

@@ -24,7 +24,8 @@ export const agentMachine = setup({
   },
 }).createMachine({
   id: 'agent',
-  context: () => ({ sessions: 0 }),
+  // A factory would be called through `assign()` on every pure step, and xstate warns of that inside of a host's own action.
+  context: Object.freeze({ sessions: 0 }),
   initial: 'created',
   on: { 'agent.destroy': '.destroyed' },
   states: {

@@ -33,7 +33,7 @@ export type ChartRule =
   | 'unknownDomain'
   /** More than four actions on a row. */
   | 'crowdedRow'
-  /** `context` is an object shared by all actors instead of a factory. */
+  /** `context` is an object shared by all actors, neither a factory nor frozen throughout. */
   | 'sharedContext';
 
 export interface ChartFinding {
@@ -75,7 +75,8 @@ export function auditChart(
     return [{ rule: 'broken', at: 'machine', text: textOf(error) }];
   }
   const findings: ChartFinding[] = [];
-  if (chart.hasSharedContext) findings.push({ rule: 'sharedContext', at: chart.id, text: 'context must be a factory' });
+  if (chart.hasSharedContext)
+    findings.push({ rule: 'sharedContext', at: chart.id, text: 'context must be a factory, or frozen' });
   const reachable = reachableStates(chart);
   for (const state of chart.states) {
     findings.push(

@@ -60,7 +60,13 @@ export function walkChart(machine: AnyStateMachine): Chart {
   };
   visit(machine.root);
   const context: unknown = machine.config.context;
-  return { id: machine.id, hasSharedContext: context !== undefined && typeof context !== 'function', states };
+  const hasSharedContext = typeof context !== 'function' && !isFrozen(context);
+  return { id: machine.id, hasSharedContext, states };
+}
+
+/** Nothing in it can change: actors may share it. */
+function isFrozen(value: unknown): boolean {
+  return Object.isFrozen(value) && Object.values(value ?? {}).every(isFrozen);
 }
 
 /** The state with this id. @throws when there is none, which a walked chart cannot lead to. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AnyActorRef, assign, createActor, sendTo, setup } from 'xstate';
 import { seededIds } from '../../src/ids.ts';
 import {
@@ -397,7 +397,8 @@ describe('hostile company', () => {
     await on.clock.advance(2_000);
   });
 
-  test('a host that closes the runtime while it hears an event still gets its end', async () => {
+  test('a host that closes the runtime while it hears an event still gets its end, and no warning of xstate', async () => {
+    const warned = vi.spyOn(console, 'warn').mockReturnValue();
     const on = stage();
     const host = createActor(
       hostMachine.provide({
@@ -412,6 +413,8 @@ describe('hostile company', () => {
     host.send({ type: 'host.ask', command: { type: 'session.sendText', text: 'hi' } });
     await on.clock.advance(5_000);
     expect(host.getSnapshot()).toMatchObject({ value: 'over', context: { output: { reason: 'runtime closed' } } });
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   test('events that look like internal ones are ignored', async () => {

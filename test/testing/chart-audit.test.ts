@@ -331,6 +331,14 @@ describe('chart audit', () => {
     });
   }
 
+  test('a context that is frozen throughout may be shared', () => {
+    const build = (context: { tries: number }) =>
+      parts.createMachine({ id: 'hero', context, initial: 'idle', states: { idle, running, done } });
+    expect(auditChart(build(Object.freeze({ tries: 0 })))).toEqual([]);
+    const halfFrozen = Object.freeze({ tries: 0, calls: [] });
+    expect(auditChart(build(halfFrozen)).map((finding) => finding.rule)).toEqual(['sharedContext']);
+  });
+
   test('a deadline of a state around it is enough', () => {
     const machine = parts.createMachine({
       id: 'hero',

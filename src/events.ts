@@ -43,9 +43,12 @@ export interface Levels {
   readonly transport: 'pending' | 'up' | 'gone';
   readonly closing: { readonly reason: string; readonly sinceMs: number } | null;
   readonly userSpeaking: boolean;
-  /** The open utterance, or else the last one without its final, reached `interruption.minDurationMs` of voice. */
+  /**
+   * The open utterance, or else the last one without its final, reached `interruption.minDurationMs` of voice. What was over
+   * before the agent began its turn is not asked.
+   */
   readonly sustained: boolean;
-  /** Some of the open words were said with that much voice. */
+  /** Some of the open words were said with that much voice; those of such utterances do not count either. */
   readonly sustainedWords: boolean;
   /** One of the ended utterances without a final was sustained. */
   readonly endedSustained: boolean;

@@ -11,6 +11,8 @@ import { defineWorker, type JobContext } from 'livekitex-agent/worker';
 
 const { SIP_TRUNK_ID = '', OPERATOR_NUMBER = '' } = process.env;
 
+const ENDS = new Set<string>(['ERR_SIP_CALL', 'ERR_TIMEOUT', 'ERR_CLOSED']);
+
 const time = tool({
   name: 'get_time',
   description: 'What time it is',
@@ -24,18 +26,22 @@ export default defineWorker({
     let caller = 'caller';
     try {
       if (job.metadata === '') caller = (await job.waitForParticipant()).identity;
-      else await job.createSipParticipant({ identity: caller, trunkId: SIP_TRUNK_ID, to: job.metadata });
-      // While it rings, since an incoming call is picked up when the agent has a track in the room.
-      const session = await job.startSession({
-        agent: new Agent({ instructions: 'You answer the telephone. Be brief.', tools: [time] }),
-        participant: caller,
-      });
-      // What is said before somebody has answered is heard by nobody.
-      await job.waitForAnswer(caller);
+      // Who is there already is not called again: this agent replaces one that died.
+      else if (!job.participants.some(({ identity }) => identity === caller))
+        await job.createSipParticipant({ identity: caller, trunkId: SIP_TRUNK_ID, to: job.metadata });
+      // The session begins while it rings, since an incoming call is picked up when the agent has a track in the room. What is
+      // said before somebody has answered is heard by nobody.
+      const [session] = await Promise.all([
+        job.startSession({
+          agent: new Agent({ instructions: 'You answer the telephone. Be brief.', tools: [time] }),
+          participant: caller,
+        }),
+        job.waitForAnswer(caller),
+      ]);
       menu(job, session, caller);
     } catch (error) {
-      // Declined, busy, not answered: an end like others, and no failure of the job.
-      if (!(error instanceof AgentError && error.code === 'ERR_SIP_CALL')) throw error;
+      // Declined, busy, not answered, hung up at once: an end like others, and no failure of the job.
+      if (!(error instanceof AgentError && ENDS.has(error.code))) throw error;
       job.shutdown(error.message);
     }
   },

@@ -58,8 +58,9 @@ export function synthesize(deps: SynthesizeDeps, io: StreamIo<PipelineEvent>): (
         writer?.mark(segment, result.chars);
         return;
       case 'done':
-        writer?.done(segment);
+        // Before: the next segment may begin, whole, while the writer hears of this one's end.
         rest();
+        writer?.done(segment);
         return;
     }
   };

@@ -79,7 +79,8 @@ export class Tape {
     if (this.#utterances.has(id)) return;
     const wanted = Math.max(0, startSample - this.#leadIn);
     const from = Math.min(this.position, this.#reachBack(wanted));
-    const clipped = Math.max(0, from - wanted);
+    // What is missing of the lead-in is silence.
+    const clipped = Math.max(0, from - Math.max(0, startSample));
     const dropped = this.#keep(Math.max(from, this.#preRoll.start), this.#preRoll.copy(from, this.position));
     this.#utterances.set(id, { from, to: Infinity, isOpen: true, lost: clipped + dropped });
     this.#openCount++;

@@ -23,7 +23,9 @@ export async function fallbackAudio(scope: SessionScope): Promise<void> {
   if (made === undefined) {
     made = synthesizeAll(tts, scope, text).catch((error: unknown) => {
       byText.delete(key);
-      reportProblem(scope.onProblem, { where: 'voice of the apology', error });
+      // Engines that were stopped: the runtime is closing, and nobody waits for an apology.
+      if (!(error instanceof AgentError && error.code === 'ERR_CLOSED'))
+        reportProblem(scope.onProblem, { where: 'voice of the apology', error });
       return undefined;
     });
     byText.set(key, made);

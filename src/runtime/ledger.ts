@@ -125,6 +125,7 @@ export class Ledger {
    */
   openTurn(deadlineMs: number): TurnRecord {
     const n = ++this.#turnCount;
+    this.speech.turnBegins();
     const [first] = this.#requests;
     if (first?.kind === 'say' && !this.speech.hasReadyWords) {
       this.#requests.shift();
@@ -145,6 +146,7 @@ export class Ledger {
   /** The apology: replaces the open turn, or opens one. */
   openFallback(text: string, deadlineMs: number): TurnRecord {
     const before = this.#turn;
+    this.speech.turnBegins();
     const n = before?.n ?? ++this.#turnCount;
     return this.#setTurn({ n, mode: 'fallback', requestIds: before?.requestIds ?? [], text, deadlineMs });
   }

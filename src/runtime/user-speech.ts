@@ -51,6 +51,8 @@ export class UserSpeech {
   #lastFinalAtMs: number | null = null;
   /** The last utterance that the host's commit is about. */
   #committedUpTo = 0;
+  /** Newest utterance that was over when the agent began its turn: its words cannot be meant to stop that. */
+  #overBeforeTurn = 0;
 
   constructor(options: UserSpeechOptions) {
     this.#options = options;
@@ -102,6 +104,11 @@ export class UserSpeech {
     const id = ++this.#utteranceCount;
     this.#utterances.push({ id, endedAtMs: null, sustained: false, lastFinal: null, partial: '' });
     return id;
+  }
+
+  /** The agent begins a turn. */
+  turnBegins(): void {
+    this.#overBeforeTurn = this.#open === undefined ? this.#utteranceCount : this.#utteranceCount - 1;
   }
 
   markSustained(): void {
@@ -215,8 +222,8 @@ export class UserSpeech {
     const ready = this.#readyWordsBefore(ended);
     return {
       userSpeaking: open !== undefined,
-      sustained: open?.sustained ?? ended.at(-1)?.sustained ?? false,
-      sustainedWords: ready.some(({ sustained }) => sustained),
+      sustained: (open ?? ended.filter(({ id }) => id > this.#overBeforeTurn).at(-1))?.sustained ?? false,
+      sustainedWords: ready.some(({ sustained, utterance }) => sustained && utterance > this.#overBeforeTurn),
       endedSustained: ended.some(({ sustained }) => sustained),
       lastVoiceAtMs: this.#lastVoiceAtMs,
       speechEndedAtMs: this.#endedAtMs,

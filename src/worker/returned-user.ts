@@ -10,20 +10,27 @@ const LOOK_EVERY_MS = 100;
 type Scope = Pick<WorkerScope, 'jobs' | 'runner' | 'clock'>;
 
 /** Whether a job here has a session for the participant of this job, whose agent is in the room or on its way. */
-export function hasSessionFor({ jobs, runner }: Scope, { id, kind, roomName, participant }: JobInfo): boolean {
+export function hasSessionFor({ jobs, runner }: Scope, offered: JobInfo): boolean {
+  const { id, kind, roomName, roomSid, dispatchId, participant } = offered;
   if (participant === null) return false;
   const others = jobs.list().filter(({ info, phase, actor, run }) => {
     const isSame =
       info.id !== id &&
       info.kind === kind &&
-      // Not its sid: that is another one after a restart of the server.
+      // After a restart of the server the room has another sid, and its dispatches are others. Without one, another dispatch
+      // asks for another agent.
       info.roomName === roomName &&
+      (info.dispatchId === dispatchId || info.roomSid !== roomSid) &&
       info.participant?.identity === participant.identity;
     const state = run?.presence().state;
     const isThere = state === 'joined' || state === 'joining' || state === 'lost';
     return isSame && phase === 'running' && isThere && actor?.getSnapshot().hasTag('rest') === true;
   });
-  return others.length > 0 && runner.sessions().some(({ jobId }) => others.some(({ info }) => info.id === jobId));
+  // One that was linked to somebody else is not theirs any more.
+  const talksTo = (identity: string | null | undefined) => (identity ?? participant.identity) === participant.identity;
+  return runner
+    .sessions()
+    .some((session) => talksTo(session.participant) && others.some(({ info }) => info.id === session.jobId));
 }
 
 /** True when that session does not end in a moment: it goes on with the participant, and a second agent would talk over it. */

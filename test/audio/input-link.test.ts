@@ -162,10 +162,10 @@ describe('what is not on the tape any more is told, once for each utterance', ()
   test('because a detector told of its beginning too late', async () => {
     const { told, speak, edge } = setUp();
     await speak(2_000);
-    edge({ type: 'started', startedAtMs: 1_600 });
+    edge({ type: 'started', startedAtMs: 1_400 });
     await speak(1_000);
     edge({ type: 'ended', lastVoiceAtMs: 3_000 });
-    expect(told).toEqual(['started 1600', 'lost 100', 'ended 3000']);
+    expect(told).toEqual(['started 1400', 'lost 100', 'ended 3000']);
   });
 });
 
@@ -421,7 +421,7 @@ describe('audio that comes faster than it was spoken', () => {
     write(burst(0, 3_000));
     edge({ type: 'started', startedAtMs: 500 }); // by the detector, which counts from its own origin
     edge({ type: 'ended', lastVoiceAtMs: 900 });
-    expect(told).toEqual(['started 2500', 'lost 2200', 'ended 2900']);
+    expect(told).toEqual(['started 2500', 'lost 2000', 'ended 2900']);
   });
 
   test('waits for a detector that is behind: nothing is clipped, and no word is in two utterances', async () => {

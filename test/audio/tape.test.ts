@@ -82,9 +82,17 @@ describe('Tape', () => {
   it('clips a start that the pre-roll no longer holds, and counts it', () => {
     const { tape, write, replay } = setup();
     write(2000 * MS);
-    tape.openUtterance(1, 1600 * MS);
+    tape.openUtterance(1, 1400 * MS);
     expect(replay(1)).toEqual(range(1500 * MS, 2000 * MS));
     expect(tape.lostOf(1)).toBe(100 * MS);
+  });
+
+  it('counts nothing as lost where only the silence before the voice is missing', () => {
+    const { tape, write, replay } = setup();
+    write(2000 * MS);
+    tape.openUtterance(1, 1600 * MS);
+    expect(replay(1)).toEqual(range(1500 * MS, 2000 * MS));
+    expect(tape.lostOf(1)).toBe(0);
   });
 
   it('keeps an ended utterance for replays and lets go of it at its release', () => {

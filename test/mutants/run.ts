@@ -12,12 +12,30 @@ const { values } = parseArgs({ options: { only: { type: 'string', default: '' } 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'mutants-'));
 
-/** True when the tests pass, which for a mutant means that nobody noticed. Ends after the first failure. */
+/** Many times what the slowest tests take. A fault may make them loop, or grow until the machine has no memory left. */
+const RUN_LIMIT_MS = 120_000;
+
+/** True when the tests pass in time, which for a mutant means that nobody noticed. Ends after the first failure. */
 function testsPass(tests: readonly string[], stdio: 'ignore' | 'inherit' = 'ignore'): Promise<boolean> {
   const args = ['node_modules/vitest/vitest.mjs', 'run', ...tests, '--project', 'development', '--bail', '1'];
   const env = { ...process.env, CI: '1' };
-  const run = spawn(process.execPath, [...args, '--testTimeout', '10000'], { cwd: copy, stdio, env });
-  return new Promise((resolve) => run.on('close', (code) => resolve(code === 0)));
+  // A group of its own, so that its forks end with it.
+  const run = spawn(process.execPath, [...args, '--testTimeout', '10000'], { cwd: copy, stdio, env, detached: true });
+  const kill = () => {
+    try {
+      if (run.pid !== undefined) process.kill(-run.pid, 'SIGKILL');
+    } catch {
+      // Nobody of the group is left.
+    }
+  };
+  const timer = setTimeout(kill, RUN_LIMIT_MS);
+  return new Promise((resolve) => {
+    run.on('exit', (code) => {
+      clearTimeout(timer);
+      kill();
+      resolve(code === 0);
+    });
+  });
 }
 
 /** Writes the fault and returns what undoes it. */

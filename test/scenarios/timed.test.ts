@@ -164,6 +164,18 @@ test.each<[what: string, options: TestCallOptions, interruptedAtMs: number]>([
   },
 );
 
+test('what was said before the agent began does not stop it when its transcript comes late', async () => {
+  const call = await startTestCall({ answers: { Hello: { text: 'hi' } } });
+  call.user.sendSilence(12_000);
+  call.user.speak('Hello', { durationMs: 1_000, sttDelayMs: 1_500 });
+  await call.until(1_700); // its end is noticed at 1 500 ms, its words are known at 3 000 ms
+  const handle = call.session.say('one two three four five six seven');
+  await call.until(12_000);
+  expect(await handle).toMatchObject({ outcome: 'completed' });
+  expect(history(call)).toEqual(['assistant: one two three four five six seven', 'user: Hello', 'assistant: hi']);
+  await call.end();
+});
+
 test('with interruptions off the answer is heard in full, and what was said meanwhile is answered after it', async () => {
   const call = await greeted({
     answers: { Hello: { text: 'a long answer' } },

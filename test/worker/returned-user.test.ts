@@ -21,10 +21,11 @@ async function startJobForAnn(place: Presence = 'joined') {
   };
   const worker = startTestWorker({ kinds: ['participant'] }, { runner });
   await worker.start();
-  const offer = async (id: string, identity: string, name = 'lobby', sid = 'RM_1') => {
+  const offer = async (id: string, identity: string, name = 'lobby', sid = 'RM_1', dispatchId = 'AD_1') => {
     const participant = new ParticipantInfo({ identity, sid: `PA_${id}` });
     worker.network.server.offer(id, {
       type: JobType.JT_PARTICIPANT,
+      dispatchId,
       participant,
       room: new Room({ name, sid }),
     });
@@ -74,6 +75,21 @@ describe('the job of a participant who has one already', () => {
     const { worker, sessions, offer, answerTo } = await startJobForAnn();
     sessions.length = 0;
     await offer('AJ_2', 'ann');
+    expect(answerTo('AJ_2')).toMatchObject(TAKEN);
+    await worker.end();
+  });
+
+  test('is taken when the session of that one has been linked to somebody else', async () => {
+    const { worker, sessions, offer, answerTo } = await startJobForAnn();
+    sessions.splice(0, 1, { sessionId: 'sess_1', jobId: 'AJ_1', participant: 'bob' } as RunningSession);
+    await offer('AJ_2', 'ann');
+    expect(answerTo('AJ_2')).toMatchObject(TAKEN);
+    await worker.end();
+  });
+
+  test('is taken when another dispatch asks for another agent', async () => {
+    const { worker, offer, answerTo } = await startJobForAnn();
+    await offer('AJ_2', 'ann', 'lobby', 'RM_1', 'AD_2');
     expect(answerTo('AJ_2')).toMatchObject(TAKEN);
     await worker.end();
   });

@@ -45,7 +45,9 @@ export class RoomCase {
     const dispatch = listed ?? this.#forgotten();
     if (dispatch === null || roomSid === null) return 'served'; // ended on purpose, or dealt with by another worker
     if (isShared(dispatch)) return 'served';
-    const lineage = lineageOf(dispatch, roomSid);
+    const stated = lineageOf(dispatch, roomSid);
+    // One that the server forgot names, in what the dead job knows of it, the room as it was before the restart.
+    const lineage = listed === undefined ? { ...stated, roomSid } : stated;
     if ((winnerOf(dispatches, lineage.root) ?? dispatch) !== dispatch) return 'replaced';
     // Creating a dispatch for a room that has just closed would open it again.
     if (!participants.some(needsAgent)) return 'served';

@@ -232,6 +232,20 @@ describe('a call that outlives a restart of the server', () => {
     expect(room.dispatches).toHaveLength(1);
   });
 
+  test('its agent, which had replaced one before, dies later, its dispatch forgotten: another one comes', async () => {
+    const { room } = await started();
+    cluster.workers[0]?.crash();
+    await clock.advance(5_000);
+    expect(cluster.living(room)).toHaveLength(1);
+    const [agent] = cluster.living(room);
+    void cluster.restart(2_000, false);
+    await clock.advance(30_000);
+    cluster.workers[0]?.crash();
+    await clock.advance(5_000);
+    expect(cluster.living(room)).toHaveLength(1);
+    expect(cluster.living(room)).not.toContain(agent);
+  });
+
   test('its agent never comes back: another one does', async () => {
     const { room } = await started();
     void cluster.restart(40_000, true);

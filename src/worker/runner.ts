@@ -29,7 +29,7 @@ export type RunReport =
   | { readonly type: 'job.finished'; readonly reason: string; readonly error: string | null }
   | { readonly type: 'job.ended'; readonly error: string | null; readonly callbacks: readonly CallbackResult[] }
   | { readonly type: 'job.died'; readonly error: string }
-  /** A hint for `presence()` across a process boundary; no event of the job's chart. */
+  /** `presence()` has changed; no event of the job's chart. */
   | { readonly type: 'job.presence'; readonly state: Presence };
 
 /**

@@ -243,6 +243,7 @@ function jobLogicOf(parts: JobParts) {
         withRecord(jobId, (record) => {
           if (!hasFailed) meant.add(record);
           record.run?.stop(reason);
+          releaseLeft(parts, record);
         }),
     },
   });
@@ -290,13 +291,19 @@ function isJobOutput(output: unknown): output is JobOutput {
   return typeof output === 'object' && output !== null && 'outcome' in output;
 }
 
-function startRun({ scope }: JobParts, record: JobRecord): void {
+/** Shutdown callbacks may take seconds after the agent has left on purpose: no worker is to find its room deserted meanwhile. */
+function releaseLeft({ reconciler, meant }: JobParts, record: JobRecord): void {
+  if (meant.has(record) && record.run?.presence().state === 'left') reconciler?.left(record);
+}
+
+function startRun(parts: JobParts, record: JobRecord): void {
+  const { scope } = parts;
   const { info, url, token, identity } = record;
   const { actor } = record;
   // Reports may come while the chart is still in the middle of the entry action that called us.
   record.run = scope.runner.start({ info, url, token, identity, server: scope.connection }, (report) =>
     queueMicrotask(() => {
-      if (report.type === 'job.presence') return;
+      if (report.type === 'job.presence') return releaseLeft(parts, record);
       if (report.type === 'job.ended') {
         record.callbacks = report.callbacks;
         for (const { name, outcome, error } of report.callbacks) {

@@ -255,10 +255,7 @@ export class HostPool implements JobRunner {
   #report(host: PooledHost, jobId: string, report: RunReport): void {
     const hosted = host.jobs.get(jobId);
     if (hosted === undefined) return;
-    if (report.type === 'job.presence') {
-      hosted.presence = { state: report.state, sinceMs: this.#options.clock.now() };
-      return;
-    }
+    if (report.type === 'job.presence') hosted.presence = { state: report.state, sinceMs: this.#options.clock.now() };
     hosted.report(report);
     if (report.type === 'job.ended') this.#release(host, jobId);
   }

@@ -190,8 +190,9 @@ export class Reconciler {
     this.#redispatch(given);
   }
 
-  /** The agent of a job has left its room by itself, although the job goes on: the room gets no other one. */
+  /** The agent of a job has left its room by itself, although something of the job goes on: the room gets no other one. */
   left({ info, served }: JobRecord): void {
+    if (this.#moved.has(info.id) || !served.isSure) return;
     if (info.kind === 'room' && served.dispatchId !== '') this.#release(served);
   }
 

@@ -293,6 +293,18 @@ describe('rooms that are to have no agent', () => {
     expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
   });
 
+  test('the job asked to end, and its shutdown callbacks take a while: no other worker takes the room', async () => {
+    const worker = await cluster.addWorker();
+    worker.shutdownMs = 8_000;
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    await cluster.addWorker();
+    [...worker.runs.values()].at(-1)?.finish(null);
+    await clock.advance(60_000);
+    expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
+  });
+
   test.each([
     ['ends', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish(null)],
     ['fails', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish('it broke')],

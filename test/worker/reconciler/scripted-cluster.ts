@@ -70,6 +70,8 @@ export class SimWorker {
   asked = 0;
   /** What its jobs do before they join. */
   joinMs = JOIN_MS;
+  /** From the leave of an agent to the end of its job; null: at once, in the same breath. */
+  shutdownMs: number | null = null;
   status = WorkerStatus.WS_AVAILABLE;
   listener: SocketListener | null = null;
   isRegistered = false;
@@ -223,7 +225,10 @@ export class SimWorker {
         if (isOver) return;
         over();
         leave();
-        report({ type: 'job.ended', error: null, callbacks: [] });
+        report({ type: 'job.presence', state: 'left' });
+        const ended = () => report({ type: 'job.ended', error: null, callbacks: [] });
+        if (this.shutdownMs === null) ended();
+        else void sleep(clock, this.shutdownMs).then(ended);
       },
       kill: () => {
         over();

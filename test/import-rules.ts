@@ -77,6 +77,9 @@ const LAYERS: readonly Layer[] = [
       folder('supervisor'),
       folder('transports/livekit'),
       folder('worker'),
+      // A host rehearses with scripted calls.
+      /^src\/testing\/test-call\.ts$/,
+      /^src\/tools\/index\.ts$/,
     ],
   },
   {

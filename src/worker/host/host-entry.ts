@@ -15,6 +15,7 @@ import { hasReconciler } from '../reconciler/has-reconciler.ts';
 import { releaseRoom } from '../reconciler/release.ts';
 import type { AssignedJob, JobRun, RunReport } from '../runner.ts';
 import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
+import { rehearse } from './rehearsal.ts';
 
 /** For the goodbyes to the rooms; less than the pool waits before it kills. */
 const LEAVE_MS = 3_000;
@@ -56,6 +57,7 @@ try {
   const runner = new InProcessRunner({ definition: worker, clock: realClock, ids: randomIds, logger });
   // The first call must not wait for the library to load; where it cannot be loaded a call says so itself.
   await Promise.all([runner.open(), loadRtc().catch(() => {})]);
+  await rehearse().catch((error) => logger.warn({ error: textOf(error) }, 'the rehearsal failed'));
   // What the worker would do: a room that is over must not look to the other workers like one that lost its agent.
   const release = async ({ info: { kind, dispatchId, roomName }, server }: AssignedJob) => {
     if (kind !== 'room' || dispatchId === '' || !hasReconciler(worker)) return;

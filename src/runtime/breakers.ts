@@ -1,8 +1,10 @@
 // One circuit breaker for each tool that failed of late, shared by all sessions of the runtime.
 import type { AnyActorRef } from 'xstate';
-import { circuitBreakerMachine } from '../machines/circuit-breaker.machine.ts';
+import { type CircuitBreakerEvent, circuitBreakerMachine } from '../machines/circuit-breaker.machine.ts';
 import { dynamicSupervisor, type Registry, startChildNow } from '../supervisor/index.ts';
 import type { Tool } from '../tools/index.ts';
+
+type CallEnded = Exclude<CircuitBreakerEvent, { readonly type: 'tool.admitted' }>;
 
 /** Name of the supervisor of all breakers in the runtime's registry. */
 export const BREAKERS = 'tools';
@@ -29,8 +31,17 @@ export function breakerOf(registry: Registry, tool: Tool): AnyActorRef | undefin
   return name === undefined ? undefined : registry.whereis(name);
 }
 
-/** At the first failure. Undefined when the tool has none, or the runtime is going down. */
-export function startBreaker(registry: Registry, tool: Tool): AnyActorRef | undefined {
+/** Tells the breaker how a call ended. A tool without one is well: it gets one at its first failure. */
+export function tellBreaker(registry: Registry, tool: Tool, event: CallEnded): void {
+  const breaker = breakerOf(registry, tool);
+  if (breaker !== undefined) breaker.send(event);
+  else if (event.type === 'tool.failed')
+    // An actor created inside an action makes the development build of xstate complain. Another call may fail meanwhile.
+    queueMicrotask(() => (breakerOf(registry, tool) ?? startBreaker(registry, tool))?.send(event));
+}
+
+/** Undefined when the tool has none, or the runtime is going down. */
+function startBreaker(registry: Registry, tool: Tool): AnyActorRef | undefined {
   const parent = registry.whereis(BREAKERS);
   if (parent === undefined || tool.circuitBreaker === null) return undefined;
   const name = breakerName(tool);

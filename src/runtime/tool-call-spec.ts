@@ -10,7 +10,7 @@ import {
 } from '../machines/tool-call.machine.ts';
 import type { ChildSpec } from '../supervisor/index.ts';
 import { executeOnce, fallbackText, prepareCall, RunContext } from '../tools/index.ts';
-import { breakerOf, startBreaker } from './breakers.ts';
+import { breakerOf, tellBreaker } from './breakers.ts';
 import { endCall } from './end-call.ts';
 import type { ToolCallRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
@@ -87,9 +87,7 @@ const toolCallLogic = toolCallMachine.provide({
       const scope = findScope(sessionId);
       const tool = scope?.prepared.get(callId)?.tool;
       if (scope === undefined || tool === undefined) return;
-      const breaker =
-        breakerOf(scope.registry, tool) ?? (result === 'failed' ? startBreaker(scope.registry, tool) : undefined);
-      breaker?.send({ type: `tool.${result}`, callId: probeId(sessionId, callId) });
+      tellBreaker(scope.registry, tool, { type: `tool.${result}`, callId: probeId(sessionId, callId) });
     },
     recordOutput: ({ context }) => {
       const scope = findScope(context.sessionId);

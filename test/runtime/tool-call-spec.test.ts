@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { startTestCall } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
@@ -39,4 +39,31 @@ test('a call that is given up while its arguments are checked does not keep the 
   await call.until(6_000);
   expect(tried).toEqual(['broken', 'well']);
   await call.end();
+});
+
+test('the first failures of a tool, two in one tick, start one breaker that counts both, and xstate warns of nothing', async () => {
+  const warned = vi.spyOn(console, 'warn').mockReturnValue();
+  let tries = 0;
+  const look = tool({
+    name: 'look',
+    description: 'Looks.',
+    maxRetries: 0,
+    circuitBreaker: { failureThreshold: 2, recoveryTimeMs: 60_000 },
+    execute: () => {
+      tries++;
+      throw new Error('broken');
+    },
+  });
+  const call = await startTestCall({
+    agent: { tools: [look] },
+    answers: { both: { calls: [{ name: 'look' }, { name: 'look' }] }, again: { calls: [{ name: 'look' }] } },
+  });
+  call.session.sendText('both');
+  await call.until(5_000);
+  call.session.sendText('again');
+  await call.until(10_000);
+  await call.end();
+  expect(tries).toBe(2);
+  expect(warned.mock.calls).toEqual([]);
+  warned.mockRestore();
 });

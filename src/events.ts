@@ -126,6 +126,8 @@ export type PipelineEvent =
   | { readonly type: 'pipeline.busied' }
   | { readonly type: 'pipeline.progressed' }
   | { readonly type: 'pipeline.rested' }
+  /** The work was taken back, which tells nothing about the stream. */
+  | { readonly type: 'pipeline.released' }
   | { readonly type: 'pipeline.failed' }
   | { readonly type: 'pipeline.stop' };
 

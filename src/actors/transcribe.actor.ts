@@ -20,6 +20,8 @@ export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): (
   let isCurrent = () => true;
   // Told on a change only: a recogniser that answers inside `end`, or in the middle of an utterance, was never busy.
   let isBusy = false;
+  // Its first answer says that a recogniser that is opened anew is well, also where it was never busy.
+  let hasAnswered = false;
   const tellWork = () => {
     const wasBusy = isBusy;
     isBusy = deps.outstanding() > 0;
@@ -33,7 +35,10 @@ export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): (
     report: io.guard((result) => {
       if (!isCurrent()) return;
       deps.onResult(result);
+      const isFirstAnswer = !hasAnswered && result.type === 'final';
+      hasAnswered ||= isFirstAnswer;
       if (isBusy) tellWork();
+      else if (isFirstAnswer) io.report({ type: 'pipeline.rested' });
     }),
     fail: io.fail,
   });
@@ -45,7 +50,12 @@ export function transcribe(deps: TranscribeDeps, io: StreamIo<PipelineEvent>): (
       stream.end(utterance);
       if (!isBusy) tellWork();
     }),
-    discard: io.guard((utterance) => stream.discard(utterance)),
+    discard: io.guard((utterance) => {
+      stream.discard(utterance);
+      if (!isBusy || deps.outstanding() > 0) return;
+      isBusy = false;
+      io.report({ type: 'pipeline.released' });
+    }),
   });
   isCurrent = port.isCurrent;
   return () => stream.close();

@@ -26,6 +26,8 @@ export interface PipelineContext extends PipelineInput {
   readonly resets: number;
 }
 
+const ANSWERED = ['clearResets', { type: 'showHealth', params: { isHealthy: true } }] as const;
+
 export const pipelineMachine = setup({
   types: {
     input: {} as PipelineInput,
@@ -71,7 +73,8 @@ export const pipelineMachine = setup({
         running: {
           initial: 'waiting',
           states: {
-            waiting: { tags: 'rest', on: { 'pipeline.busied': 'busy' } },
+            // Quick streams answer before their work is told.
+            waiting: { tags: 'rest', on: { 'pipeline.busied': 'busy', 'pipeline.rested': { actions: ANSWERED } } },
             busy: {
               tags: 'working',
               after: { progress: '#pipeline.open.stalled' },
@@ -79,12 +82,10 @@ export const pipelineMachine = setup({
                 'pipeline.progressed': {
                   target: 'busy',
                   reenter: true,
-                  actions: ['clearResets', { type: 'showHealth', params: { isHealthy: true } }],
+                  actions: ANSWERED,
                 },
-                'pipeline.rested': {
-                  target: 'waiting',
-                  actions: ['clearResets', { type: 'showHealth', params: { isHealthy: true } }],
-                },
+                'pipeline.rested': { target: 'waiting', actions: ANSWERED },
+                'pipeline.released': 'waiting',
               },
             },
           },
@@ -93,14 +94,9 @@ export const pipelineMachine = setup({
           tags: 'working',
           after: { patience: '#pipeline.resetting' },
           on: {
-            'pipeline.progressed': {
-              target: 'running.busy',
-              actions: ['clearResets', { type: 'showHealth', params: { isHealthy: true } }],
-            },
-            'pipeline.rested': {
-              target: 'running',
-              actions: ['clearResets', { type: 'showHealth', params: { isHealthy: true } }],
-            },
+            'pipeline.progressed': { target: 'running.busy', actions: ANSWERED },
+            'pipeline.rested': { target: 'running', actions: ANSWERED },
+            'pipeline.released': 'running',
           },
         },
       },

@@ -27,7 +27,12 @@ function setUp(answersAtOnce: boolean) {
     },
   };
   let end: (utterance: number) => void = () => {};
+  let discard: (utterance: number) => void = () => {};
   const attachStt: Link['attachStt'] = (reader) => {
+    discard = (utterance) => {
+      outstanding.delete(utterance);
+      reader.discard(utterance);
+    };
     end = (utterance) => {
       outstanding.add(utterance);
       reader.end(utterance);
@@ -52,7 +57,7 @@ function setUp(answersAtOnce: boolean) {
       guardClock: (clock) => clock,
     },
   );
-  return { told: () => told.slice(1), end, final };
+  return { told: () => told.slice(1), end, discard, final };
 }
 
 test('work is told when it is handed over, goes on, and is done', () => {
@@ -66,9 +71,24 @@ test('work is told when it is handed over, goes on, and is done', () => {
   expect(told()).toEqual(['pipeline.busied', 'pipeline.progressed', 'pipeline.rested']);
 });
 
-test('a recogniser that answers inside `end`, or before the end, was never busy', () => {
+test('a recogniser that answers inside `end`, or before the end, was never busy; its first answer says that it is well', () => {
   const { told, end, final } = setUp(true);
-  final(1);
   end(1);
-  expect(told()).toEqual([]);
+  expect(told()).toEqual(['pipeline.rested']);
+  final(2);
+  end(2);
+  expect(told()).toEqual(['pipeline.rested']);
+});
+
+test('it has nothing to do when the last thing that it works on is thrown away', () => {
+  const { told, end, discard } = setUp(false);
+  end(1);
+  end(2);
+  discard(1);
+  expect(told()).toEqual(['pipeline.busied']);
+  discard(2);
+  expect(told()).toEqual(['pipeline.busied', 'pipeline.released']);
+  discard(3);
+  end(4);
+  expect(told()).toEqual(['pipeline.busied', 'pipeline.released', 'pipeline.busied']);
 });

@@ -19,6 +19,11 @@ const rows: readonly [rule: string, events: readonly PipelineEvent['type'][], ex
     ['pipeline.opened', 'pipeline.busied', 'pipeline.rested'],
     { open: { running: 'waiting' } },
   ],
+  [
+    'so does the end of it when it is taken back',
+    ['pipeline.opened', 'pipeline.busied', 'pipeline.released'],
+    { open: { running: 'waiting' } },
+  ],
   ['a stream that breaks is opened anew', ['pipeline.opened', 'pipeline.failed'], 'resetting'],
   ['one that cannot be opened as well', ['pipeline.failed'], 'resetting'],
   ['it stops when it is told', ['pipeline.opened', 'pipeline.stop'], 'stopped'],
@@ -81,5 +86,25 @@ describe('pipeline', () => {
     actor.send({ type: 'pipeline.failed' });
     await clock.advance(50);
     expect(openedAtMs).toEqual([0, 50, 150, 350, 450]);
+  });
+
+  test('a stream that answers before it is told to be busy is healthy again', async () => {
+    const { clock, health, actor } = start((n) => (n < 2 ? ['pipeline.failed'] : ['pipeline.opened']));
+    await clock.advance(100);
+    expect(health).toEqual([false]);
+    actor.send({ type: 'pipeline.rested' });
+    expect(health).toEqual([false, true]);
+    expect(actor.getSnapshot().value).toEqual({ open: { running: 'waiting' } });
+  });
+
+  test('work that is taken back from a stalled stream ends the stall, and does not make it healthy', async () => {
+    const { clock, openedAtMs, health, actor } = start(() => ['pipeline.opened', 'pipeline.busied']);
+    await clock.advance(550);
+    expect(actor.getSnapshot().value).toEqual({ open: 'stalled' });
+    actor.send({ type: 'pipeline.released' });
+    await clock.advance(5_000);
+    expect(actor.getSnapshot().value).toEqual({ open: { running: 'waiting' } });
+    expect(openedAtMs).toEqual([0, 350]);
+    expect(health).toEqual([false]);
   });
 });

@@ -6,6 +6,7 @@ import type { TurnKey, TurnOutcome } from '../events.ts';
 import { type StepInput, type StepOutput, turnMachine } from '../machines/turn.machine.ts';
 import { kill, monitor, startChildNow } from '../supervisor/index.ts';
 import { CALL_CRASHED, CALL_OVERDUE, endCall } from './end-call.ts';
+import type { ToolCallRecord } from './ledger.ts';
 import { findScope, type SessionScope, scopeOf, toolName } from './session-scope.ts';
 import { toolBudgetMsOf, toolCallSpec } from './tool-call-spec.ts';
 import type { TurnRecord } from './turn-record.ts';
@@ -101,7 +102,10 @@ export const turnLogic = turnMachine.provide({
   actors: { respond: step },
   actions: {
     // After the chart's own step, as every start of an actor from an action.
-    startToolCalls: onTurn((scope, _turn, _params, key) => scope.soon(() => startToolCalls(scope, key))),
+    startToolCalls: onTurn((scope, { n }, _params, key) => {
+      const calls = scope.ledger.openCalls(n);
+      scope.soon(() => startToolCalls(scope, key, calls));
+    }),
     abandonToolCalls: onTurn((scope, turn) => {
       for (const { callId } of scope.ledger.openCalls(turn.n)) {
         endCall(scope, callId, CALL_OVERDUE);
@@ -126,11 +130,11 @@ export const turnLogic = turnMachine.provide({
   },
 });
 
-function startToolCalls(scope: SessionScope, key: TurnKey): void {
+function startToolCalls(scope: SessionScope, key: TurnKey, calls: readonly ToolCallRecord[]): void {
   if (scope.turnOf(key)?.cancelled !== null) return;
   scope.asides.speakNext();
   const supervisor = scope.whereis('toolCalls');
-  for (const call of scope.ledger.openCalls(key.n)) {
+  for (const call of calls) {
     const told = () => {
       endCall(scope, call.callId, CALL_CRASHED);
       scope.noteProgress(key);
@@ -143,7 +147,9 @@ function startToolCalls(scope: SessionScope, key: TurnKey): void {
       else told();
     };
     const running = scope.whereis(toolName(call.callId));
-    if (running !== undefined) monitor(running, told);
+    // A call that is joined may have ended since the turn counted it.
+    if (scope.ledger.openCall(call.callId) !== call) told();
+    else if (running !== undefined) monitor(running, told);
     else if (supervisor === undefined) told();
     else watch(startChildNow(supervisor, toolCallSpec(scope, call), watch));
   }

@@ -79,6 +79,29 @@ describe('an attempt that finds tool calls of the one before', () => {
       await call.end();
     },
   );
+
+  test.each(Array.from({ length: 6 }, (_, turns) => [turns]))(
+    'goes on when they are done, also when they end while it begins: %i turns of the promise queue before the crash',
+    async (turns) => {
+      let finish: (output: string) => void = () => {};
+      const done = new Promise<string>((resolve) => {
+        finish = resolve;
+      });
+      const look = tool({ name: 'look', description: 'Looks.', timeoutMs: 20_000, execute: () => done });
+      const call = await startTestCall({
+        agent: { tools: [look] },
+        answers: { Question: { calls: [{ name: 'look' }] }, sunny: { text: 'It is sunny.' } },
+      });
+      call.user.type('Question');
+      await call.until(1_000);
+      finish('sunny');
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      crash(call.runtime.registry.whereis(`${call.session.sessionId}/turn:1.1.reply`));
+      await call.until(4_000);
+      expect(said(call)).toEqual(whole);
+      await call.end();
+    },
+  );
 });
 
 test('a model that calls a tool where it may call none, and says nothing, is apologised for', async () => {

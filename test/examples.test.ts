@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AS_INSTALLED } from './as-installed.ts';
+import { endedBySignal } from './cli/ended-by-signal.ts';
 import { exampleFiles, ROOT, readText } from './snippets.ts';
-import { eventually, MAIN, useEndpoint } from './worker/real-endpoint.ts';
+import { useEndpoint } from './worker/real-endpoint.ts';
 
 /** Those that need a server. */
 const workerFiles = exampleFiles().filter((file) => file.startsWith('examples/livekit/'));
@@ -65,17 +66,8 @@ describe('workers', () => {
   test.each(workerFiles)(
     '%s is started by `livekitex-agent start`, registers, and drains on SIGTERM',
     async (file) => {
-      const env = { ...process.env, ...server.env };
-      const argv = [...AS_INSTALLED, MAIN, 'start', file, '--health-port', '0'];
-      const child = spawn(process.execPath, argv, { cwd: ROOT, env, stdio: 'ignore' });
-      try {
-        const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-        await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
-        child.kill('SIGTERM');
-        expect(await exited).toBe(0);
-      } finally {
-        child.kill('SIGKILL');
-      }
+      const command = { argv: ['start', file, '--health-port', '0'], env: server.env, node: AS_INSTALLED };
+      expect(await endedBySignal({ ...command, signal: 'SIGTERM', isThere: server.hasWorker })).toBe(0);
     },
     60_000,
   );

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { devCommand } from '../../src/cli/dev-command.ts';
-import { eventually, IDLE_WORKER, MAIN, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
+import { eventually } from '../eventually.ts';
+import { IDLE_WORKER, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
+import { endedBySignal } from './ended-by-signal.ts';
 
 const server = useEndpoint();
 const folders: string[] = [];
@@ -45,13 +46,12 @@ function dev(argv: readonly string[], env: Record<string, string> = {}) {
 }
 
 const names = () => server.sides.map((side) => side.registrations[0]?.agentName);
-const isAvailable = (i: number) => expect(server.sides[i]?.loads.length ?? 0).toBeGreaterThan(0);
 
 test('a change of an imported file brings the new code, broken code waits for the next change, Ctrl-C ends with 0', async () => {
   const { file, write, breakIt } = program('first');
   const run = dev([file, '--log-level', 'silent']);
   try {
-    await eventually(() => isAvailable(0));
+    await eventually(server.hasWorker);
     server.sides[0]?.offer('AJ_1');
     await eventually(() => expect(server.sides[0]?.statuses).toHaveLength(1));
     write('second');
@@ -85,26 +85,15 @@ test('a wrong secret ends it with the exit code of start', async () => {
 }, 30_000);
 
 test('the command ends with 0 on one SIGINT', async () => {
-  const env = { ...process.env, ...server.env };
-  const child = spawn(process.execPath, [MAIN, 'dev', IDLE_WORKER], { env, stdio: 'ignore' });
-  try {
-    const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-    await eventually(() => isAvailable(0));
-    child.kill('SIGINT');
-    expect(await exited).toBe(0);
-  } finally {
-    child.kill('SIGKILL');
-  }
+  const command = { argv: ['dev', IDLE_WORKER], env: server.env };
+  expect(await endedBySignal({ ...command, signal: 'SIGINT', isThere: server.hasWorker })).toBe(0);
 }, 30_000);
 
 test('a command that is killed leaves no worker behind', async () => {
-  const env = { ...process.env, ...server.env };
-  const child = spawn(process.execPath, [MAIN, 'dev', IDLE_WORKER], { env, stdio: 'ignore' });
-  try {
-    await eventually(() => isAvailable(0));
+  const isThere = () => {
+    server.hasWorker();
     expect(server.endpoint.openSockets).toBe(1);
-  } finally {
-    child.kill('SIGKILL');
-  }
+  };
+  await endedBySignal({ argv: ['dev', IDLE_WORKER], env: server.env, signal: 'SIGKILL', isThere });
   await eventually(() => expect(server.endpoint.openSockets).toBe(0));
 }, 30_000);

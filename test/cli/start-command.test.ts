@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
 import { JobStatus } from '@livekit/protocol';
 import { describe, expect, test } from 'vitest';
 import { startCommand } from '../../src/cli/start-command.ts';
-import { eventually, IDLE_WORKER as FILE, MAIN, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
+import { eventually } from '../eventually.ts';
+import { IDLE_WORKER as FILE, SECRET, useEndpoint } from '../worker/real-endpoint.ts';
+import { endedBySignal } from './ended-by-signal.ts';
 
 const ENDLESS = new URL('fixtures/endless-worker.ts', import.meta.url).pathname;
 const server = useEndpoint();
@@ -68,7 +69,7 @@ describe('exit codes', () => {
 
 test('the first signal drains, the second ends the jobs', async () => {
   const run = startIt([FILE, '--health-port', '0']);
-  await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
+  await eventually(server.hasWorker);
   server.side.offer('AJ_1');
   await eventually(() => expect(server.side.statuses).toHaveLength(1));
   run.signal();
@@ -83,32 +84,12 @@ test('the first signal drains, the second ends the jobs', async () => {
 });
 
 test('a process that is told to end while it prewarms does so at once, whatever its module holds', async () => {
-  const env = { ...process.env, ...server.env };
-  const argv = [MAIN, 'start', ENDLESS, '--in-process', '--no-health'];
-  const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  try {
-    const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-    let said = '';
-    child.stderr.on('data', (data) => {
-      said += data;
-    });
-    await eventually(() => expect(said).toContain('prewarming'));
-    child.kill('SIGTERM');
-    expect(await exited).toBe(0);
-  } finally {
-    child.kill('SIGKILL');
-  }
+  const argv = ['start', ENDLESS, '--in-process', '--no-health'];
+  const isThere = (log: string) => expect(log).toContain('prewarming');
+  expect(await endedBySignal({ argv, env: server.env, signal: 'SIGTERM', isThere })).toBe(0);
 });
 
 test('the process drains on SIGTERM and exits with 0', async () => {
-  const env = { ...process.env, ...server.env };
-  const child = spawn(process.execPath, [MAIN, 'start', FILE, '--health-port', '0'], { env, stdio: 'ignore' });
-  try {
-    const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-    await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
-    child.kill('SIGTERM');
-    expect(await exited).toBe(0);
-  } finally {
-    child.kill('SIGKILL');
-  }
+  const argv = ['start', FILE, '--health-port', '0'];
+  expect(await endedBySignal({ argv, env: server.env, signal: 'SIGTERM', isThere: server.hasWorker })).toBe(0);
 }, 30_000);

@@ -1,5 +1,5 @@
 // What tests with real processes share: an agent endpoint for each test, its address and key, and workers to start.
-import { afterEach, beforeEach, vi } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import { AgentEndpoint } from './agent-endpoint.ts';
 
 export const SECRET = 'a-secret-of-more-than-thirty-two-chars';
@@ -24,6 +24,9 @@ export class RealEndpoint {
     return this.endpoint.sides;
   }
 
+  /** A worker has registered and told its load. Throws until then. */
+  readonly hasWorker = (): void => expect(this.sides[0]?.loads.length ?? 0).toBeGreaterThan(0);
+
   get env(): Record<string, string> {
     return { LIVEKIT_URL: this.url, LIVEKIT_API_KEY: 'devkey', LIVEKIT_API_SECRET: SECRET };
   }
@@ -39,6 +42,3 @@ export function useEndpoint(): RealEndpoint {
   afterEach(() => server.endpoint.close());
   return server;
 }
-
-/** Processes start within seconds, on a busy machine too. */
-export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 20 });

@@ -3,10 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { JobStatus } from '@livekit/protocol';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defineWorker, type WorkerOptions } from '../../src/worker/define-worker.ts';
 import { WorkerManager, type WorkerManagerOptions } from '../../src/worker/worker-manager.ts';
 import { openWebSocket } from '../../src/worker/ws-socket.ts';
+import { eventually } from '../eventually.ts';
 import { AgentEndpoint } from './agent-endpoint.ts';
 import { ServerSide } from './scripted-server.ts';
 import { type LogLine, recorder } from './test-worker.ts';
@@ -49,8 +50,6 @@ async function startWorker(given: Partial<WorkerOptions> = {}, options: Partial<
   await manager.start();
   return { manager, lines };
 }
-
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
 
 describe('a worker over a real WebSocket', () => {
   test('registers, takes a job, runs it and reports it', async () => {

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { watchFiles } from '../../../src/cli/dev/watch-files.ts';
 import { realClock } from '../../../src/clock.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
+import { eventually } from '../../eventually.ts';
 
 let folder: string;
 let file: string;
@@ -15,8 +16,6 @@ beforeEach(() => {
   writeFileSync(file, 'one');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
 
 test('a file that is written, and one that is replaced, is told; its neighbours are not', async () => {
   const changed: string[] = [];

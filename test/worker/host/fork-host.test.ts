@@ -9,20 +9,13 @@ import { HostPool } from '../../../src/worker/host/host-pool.ts';
 import { silentLogger } from '../../../src/worker/logger.ts';
 import { WorkerManager } from '../../../src/worker/worker-manager.ts';
 import worker from '../../cli/fixtures/idle-worker.ts';
-import { eventually, IDLE_WORKER, MAIN, SECRET, TIMED_WORKER, useEndpoint } from '../real-endpoint.ts';
+import { eventually } from '../../eventually.ts';
+import { isAlive } from '../../is-alive.ts';
+import { IDLE_WORKER, MAIN, SECRET, TIMED_WORKER, useEndpoint } from '../real-endpoint.ts';
 import { type LogLine, recorder } from '../test-worker.ts';
 
 const server = useEndpoint();
 const statuses = () => server.side.statuses.map(({ jobId, status }) => `${jobId} ${JobStatus[status]}`);
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test('jobs run in host processes; a host that is killed fails its jobs alone, and no process is left at the end', async () => {
   const common = { clock: realClock, ids: randomIds, logger: silentLogger };
@@ -99,7 +92,7 @@ test('a worker that is killed leaves its calls to their hosts, which go when the
   });
   const pids: number[] = [];
   try {
-    await eventually(() => expect(server.sides[0]?.loads.length).toBeGreaterThan(0));
+    await eventually(server.hasWorker);
     server.side.offer('AJ_1');
     await eventually(() => expect(log).toContain('timed job begins'));
     pids.push(...[...log.matchAll(/"hostId":"[^"]+","pid":(\d+)/g)].map((match) => Number(match[1])));

@@ -125,9 +125,10 @@ function latencyOf({ marks }: TurnRecord): TurnLatency {
   };
 }
 
-function reportFailure(scope: SessionScope, turn: TurnRecord | null): void {
-  const error = turn?.failure ?? new AgentError('ERR_SESSION', 'the turn crashed');
-  scope.problem('turn', error);
+/** A loss without a turn is told by whoever noticed it. */
+function reportFailure(scope: SessionScope): void {
+  const { turn } = scope.ledger;
+  if (turn !== null) scope.problem('turn', turn.failure ?? new AgentError('ERR_SESSION', 'the turn crashed'));
 }
 
 /** Implementations of the session chart's actions. */
@@ -156,7 +157,7 @@ export const sessionEffects = {
     beginTurn(scope, turn);
   }),
   startFallback: effect((scope) => {
-    reportFailure(scope, scope.ledger.turn);
+    reportFailure(scope);
     scope.output.flush();
     scope.asides.end('failed');
     beginTurn(scope, scope.ledger.openFallback(scope.options.fallbackMessage, scope.turnDeadlineMs));
@@ -182,7 +183,7 @@ export const sessionEffects = {
     if (ref === undefined) down(scope, keyOf(turn));
     else kill(ref);
   }),
-  reportLoss: effect((scope) => reportFailure(scope, scope.ledger.turn)),
+  reportLoss: effect(reportFailure),
   pausePlayout: effect((scope) => scope.output.pause()),
   resumePlayout: effect((scope) => scope.output.resume()),
   holdPlayout: effect((scope) => scope.output.hold(true)),

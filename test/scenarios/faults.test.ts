@@ -219,6 +219,17 @@ test.each(['failsToOpen', 'isMute'] as const)('the host is told why the apology 
   await call.end();
 });
 
+test('a transcript that never comes is apologised for, and told as that alone', async () => {
+  const call = await startTestCall();
+  call.user.sendSilence(60_000);
+  call.stt.faults.isMute = true;
+  call.user.speak('Hello', { durationMs: 1_000 });
+  await call.until(12_000);
+  expect(spoken(call)).toEqual([APOLOGY]);
+  expect(errors(call)).toEqual(['stt: ERR_PROVIDER']);
+  await call.end();
+});
+
 test('what a mute voice did not say is not in the history', async () => {
   const call = await startTestCall({ answers: { Hello: { text: 'Never heard.' } } });
   call.tts.faults.isMute = true;

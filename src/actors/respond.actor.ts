@@ -15,8 +15,8 @@ export interface RespondScope {
   isCurrent(): boolean;
   /** Opens the history item of this step's text and returns its id. */
   beginItem(): string;
-  /** The text so far, for the history and for the next attempt. */
-  onText(piece: string): void;
+  /** Before each piece of text goes to the voice. */
+  onText(): void;
   /** Records a call; returns false for one that was recorded before. */
   onCall(call: { readonly callId: string; readonly name: string; readonly arguments: string }): boolean;
   onUsage(inputTokens: number, outputTokens: number): void;
@@ -63,7 +63,7 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
           scope.writer.begin(itemId);
         }
         text += piece;
-        scope.onText(piece);
+        scope.onText();
         scope.writer.write(piece);
         progress(isFirst);
         return;
@@ -103,7 +103,7 @@ export async function respond(scope: RespondScope, isLastStep: boolean, signal: 
 export function recite({ text, frames, writer, beginItem, onText, onEnd }: ReciteScope): void {
   const spoken = text.toWellFormed();
   const itemId = beginItem();
-  onText(spoken);
+  onText();
   if (frames !== undefined) {
     writer.play(itemId, spoken, frames);
   } else {

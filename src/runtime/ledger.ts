@@ -185,7 +185,6 @@ export class Ledger {
 
   /** Ordered by when it is spoken; what a tool says stands before its output, also when that came first. */
   beginAssistantItem(callId?: string): string {
-    const turn = this.#turn;
     const id = this.#options.newItemId();
     const isOutput = (item: ChatItem) => item.type === 'toolOutput' && item.callId === callId;
     const output = callId === undefined ? -1 : this.#items.findLastIndex(isOutput);
@@ -194,15 +193,11 @@ export class Ledger {
     this.#items.splice(at, 0, {
       type: 'assistant',
       id,
-      turn: turn?.n ?? this.#turnCount,
+      turn: this.#turn?.n ?? this.#turnCount,
       createdAtMs: this.#options.wallNow(),
       text: '',
       interrupted: false,
     });
-    if (turn !== null) {
-      turn.assistantItemId = id;
-      turn.generated = '';
-    }
     return id;
   }
 

@@ -27,9 +27,6 @@ export interface TurnRecord extends TurnKey {
   lastProgressAtMs: number;
   /** When the session chart last heard of progress or of a new phase. */
   progressToldAtMs: number;
-  /** The item that the present step writes, or null before its first text. */
-  assistantItemId: string | null;
-  generated: string;
   marks: TurnMarks;
 }
 
@@ -84,8 +81,6 @@ export function newTurn(start: TurnStart, { nowMs, lastVoiceAtMs, finalAtMs }: T
     deadlineMs,
     lastProgressAtMs: nowMs,
     progressToldAtMs: nowMs,
-    assistantItemId: null,
-    generated: '',
     marks: {
       lastVoiceAtMs: mode === 'reply' ? lastVoiceAtMs : null,
       finalAtMs: mode === 'reply' ? finalAtMs : null,

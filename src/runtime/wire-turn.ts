@@ -43,10 +43,8 @@ const step = fromPromise<StepOutput, StepInput>(async ({ input, signal }) => {
   const shared = {
     writer,
     beginItem: () => scope.ledger.beginAssistantItem(),
-    onText: (piece: string) => {
-      if (!isCurrent()) return;
-      turn.generated += piece;
-      turn.marks.firstTokenAtMs ??= scope.clock.now();
+    onText: () => {
+      if (isCurrent()) turn.marks.firstTokenAtMs ??= scope.clock.now();
     },
     onEnd: (text: string) => {
       if (!isCurrent()) return;

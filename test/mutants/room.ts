@@ -65,6 +65,25 @@ export const room: MutantTable = {
       replace: 'if (this.#isClosed) return;',
     },
     {
+      name: 'an answer that begins long after a hold has no time to wait',
+      file: 'room-speaker.ts',
+      find: 'if (this.#isHeld && isFirst && isWaiting) this.#wait();',
+      replace: '',
+    },
+    {
+      name: 'what waited too long is kept for ever',
+      file: 'room-speaker.ts',
+      find: `      this.#goOn();
+      this.#onHeldTooLong?.();`,
+      replace: '      this.#onHeldTooLong?.();',
+    },
+    {
+      name: 'a reconnect that hangs is waited for: the answer passes unheard',
+      file: 'room-connection.ts',
+      find: "if (this.#isReconnecting) this.#giveUp('the network did not come back');",
+      replace: '',
+    },
+    {
       name: 'a native side that hangs is not told',
       file: 'room-speaker.ts',
       find: 'this.#onStuck?.();',

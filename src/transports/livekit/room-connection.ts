@@ -99,6 +99,10 @@ export class RoomConnection implements TransportConnection {
             isMuted: () => !switches.audioOutput,
             onStuck: () => this.#giveUp('the room takes no audio any more'),
             onRefused: (error) => onProblem('voice', error),
+            // A right may never come back. A network does, or is given up by the library, unless that hangs.
+            onHeldTooLong: () => {
+              if (this.#isReconnecting) this.#giveUp('the network did not come back');
+            },
           });
     this.#ear =
       open.audio?.input === false

@@ -18,7 +18,7 @@ const LOW_WATER_MS = 60;
  * Shorter than a reply that makes no progress is waited for, so that it goes on in a room joined anew.
  */
 const STUCK_MS = 2_500;
-/** A lost network is given up by the library after 26 s; longer than this, and it hangs. */
+/** How long an answer waits. A lost network is given up by the library after 26 s; longer than this, and it hangs. */
 const LONGEST_HOLD_MS = 30_000;
 /** Must be a multiple of 10: anything else aborts the process. */
 export const SOURCE_QUEUE_MS = 200;
@@ -34,6 +34,8 @@ export interface RoomSpeakerOptions {
   onStuck?(): void;
   /** Told once, of the first piece or flush that the native side refused. What was refused passes unheard. */
   onRefused?(error: unknown): void;
+  /** Told when what was written has been held for as long as it may wait, and goes out. */
+  onHeldTooLong?(): void;
 }
 
 interface Piece {
@@ -57,20 +59,24 @@ export class RoomSpeaker implements AudioSink {
   #ended = false;
   readonly #onStuck: (() => void) | undefined;
   readonly #onRefused: ((error: unknown) => void) | undefined;
+  readonly #onHeldTooLong: (() => void) | undefined;
   #hasRefused = false;
   readonly #isMuted: () => boolean;
   /** When the piece in flight was handed over. */
   #inFlightSinceMs: number | null = null;
   #isStuck = false;
   #scheduled = false;
+  #isHeld = false;
+  /** Null while it is not held, and while what has waited too long goes out. */
   #heldSinceMs: number | null = null;
   #isClosed = false;
   #timer: unknown;
 
-  constructor({ rtc, source, clock, sampleRateHz, isMuted = () => false, onStuck, onRefused }: RoomSpeakerOptions) {
+  constructor({ rtc, source, clock, sampleRateHz, isMuted = () => false, ...told }: RoomSpeakerOptions) {
     this.#isMuted = isMuted;
-    this.#onStuck = onStuck;
-    this.#onRefused = onRefused;
+    this.#onStuck = told.onStuck;
+    this.#onRefused = told.onRefused;
+    this.#onHeldTooLong = told.onHeldTooLong;
     this.#rtc = rtc;
     this.#source = source;
     this.#clock = clock;
@@ -84,7 +90,11 @@ export class RoomSpeaker implements AudioSink {
   write({ samples }: AudioFrame): void {
     if (this.#isClosed || samples.length === 0) return;
     this.#ended = false;
+    const isFirst = this.#queue.length === 0;
     this.#queue.push(samples);
+    // Each answer has its own time to wait, also after one that waited too long was played to its end.
+    const isWaiting = this.#heldSinceMs !== null || this.#endMs <= this.#clock.now();
+    if (this.#isHeld && isFirst && isWaiting) this.#wait();
     this.#schedule();
   }
 
@@ -126,15 +136,34 @@ export class RoomSpeaker implements AudioSink {
 
   /** While the room has lost its network nothing is handed over: it would be counted as heard. */
   hold(isHeld: boolean): void {
-    this.#heldSinceMs = isHeld ? (this.#heldSinceMs ?? this.#clock.now()) : null;
-    if (!isHeld) this.#schedule();
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#wait();
+    else this.#goOn();
   }
 
   /** Takes nothing any more; the position stays. */
   close(): void {
     this.flush();
+    this.#isHeld = false;
     this.#heldSinceMs = null;
     this.#isClosed = true;
+  }
+
+  #wait(): void {
+    this.#disarm();
+    this.#heldSinceMs = this.#clock.now();
+    if (this.#queue.length === 0) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#goOn();
+      this.#onHeldTooLong?.();
+    }, LONGEST_HOLD_MS);
+  }
+
+  #goOn(): void {
+    this.#disarm();
+    this.#heldSinceMs = null;
+    this.#schedule();
   }
 
   /** What is written within one tick goes out in one piece. */

@@ -16,6 +16,8 @@ export interface RoomVoiceOptions {
   onStuck(): void;
   /** Of the first piece that the native side refused. */
   onRefused(error: unknown): void;
+  /** What was held has waited for as long as it may. */
+  onHeldTooLong(): void;
 }
 
 export class RoomVoice {
@@ -27,20 +29,12 @@ export class RoomVoice {
   #publication: RtcPublication | null = null;
   #isOver = false;
 
-  constructor({ rtc, room, clock, isMuted, onStuck, onRefused }: RoomVoiceOptions) {
+  constructor({ rtc, room, ...speaker }: RoomVoiceOptions) {
     this.#rtc = rtc;
     this.#room = room;
     this.#source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
     this.#track = this.#trackOverSource();
-    this.sink = new RoomSpeaker({
-      rtc,
-      source: this.#source,
-      clock,
-      sampleRateHz: SPEAKER_RATE_HZ,
-      isMuted,
-      onStuck,
-      onRefused,
-    });
+    this.sink = new RoomSpeaker({ rtc, source: this.#source, sampleRateHz: SPEAKER_RATE_HZ, ...speaker });
   }
 
   /** Undefined while it is not published. Changes when it is published anew. */

@@ -117,6 +117,31 @@ test.each([
   expect(connection.sink?.isSuspended).toBe(false);
 });
 
+test('on a telephone every answer has its 30 s of waiting, however long the right was gone before it began', async () => {
+  const { world, clock, connection, allow } = await start({}, KIND.SIP);
+  const { sink } = connection;
+  const answer = () => {
+    sink?.write({ samples: new Int16Array(24_000), sampleRateHz: 24_000, channels: 1 });
+    sink?.end?.();
+  };
+  await allow({ canPublish: false });
+  await clock.advance(40_000);
+  for (let heardMs = 0; heardMs < 2_000; heardMs += 1_000) {
+    answer();
+    await clock.advance(29_999);
+    expect([sink?.isSuspended, sink?.playedSamples()]).toEqual([true, heardMs * 24]);
+    // Then it passes unheard, as on a page: nobody may wait for ever.
+    await clock.advance(1);
+    expect(sink?.isSuspended).toBe(false);
+    await clock.advance(1_000);
+    expect(sink?.playedSamples()).toBe((heardMs + 1_000) * 24);
+  }
+  answer();
+  await allow();
+  expect(sink?.isSuspended).toBe(false);
+  expect(world.source.frames).toHaveLength(30);
+});
+
 test('a microphone is asked for again once the agent may hear', async () => {
   const { microphone, allow } = await start();
   microphone.subscribed = false;

@@ -71,6 +71,18 @@ export const room: MutantTable = {
       replace: '',
     },
     {
+      name: 'a track that is being published is not taken back: the agent is mute when it may speak again',
+      file: 'room-voice.ts',
+      find: 'const done = this.#last.then(run);',
+      replace: 'const done = run();',
+    },
+    {
+      name: 'a right that was taken away once more counts as given',
+      file: 'room-connection.ts',
+      find: 'if (!isStillGiven()) return;',
+      replace: '',
+    },
+    {
       name: 'what waited too long is kept for ever',
       file: 'room-speaker.ts',
       find: `      this.#goOn();

@@ -64,6 +64,8 @@ export class RoomConnection implements TransportConnection {
   #isReconnecting = false;
   /** False while the server has taken that right away. */
   #mayPublish = true;
+  /** How often it has. */
+  #timesMuted = 0;
   /** Identity of a user who was cut off. */
   #cutOff: string | null = null;
   #isOpen = false;
@@ -287,6 +289,7 @@ export class RoomConnection implements TransportConnection {
     );
     if (right !== 'canPublish') return;
     this.#mayPublish = false;
+    this.#timesMuted++;
     this.#hold();
     void this.#step('unpublish', () => this.#voice?.unpublish());
   }
@@ -298,11 +301,14 @@ export class RoomConnection implements TransportConnection {
   }
 
   async #speakAgain(): Promise<void> {
+    const times = this.#timesMuted;
+    const isStillGiven = () => times === this.#timesMuted;
     try {
       await this.#voice?.publishAnew();
     } catch (error) {
-      this.#onProblem('permission', error);
+      if (isStillGiven()) this.#onProblem('permission', error);
     }
+    if (!isStillGiven()) return;
     this.#mayPublish = true;
     this.#hold();
   }

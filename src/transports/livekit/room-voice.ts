@@ -27,6 +27,8 @@ export class RoomVoice {
   readonly #source: RtcSource;
   #track: RtcTrack;
   #publication: RtcPublication | null = null;
+  /** What was asked for last: published, or not any more. */
+  #last: Promise<void> = Promise.resolve();
   #isOver = false;
 
   constructor({ rtc, room, ...speaker }: RoomVoiceOptions) {
@@ -42,27 +44,28 @@ export class RoomVoice {
     return this.#publication?.sid;
   }
 
-  async publish(): Promise<void> {
-    const options = new this.#rtc.TrackPublishOptions({ source: this.#rtc.TrackSource.SOURCE_MICROPHONE });
-    const publication = await this.#room.localParticipant?.publishTrack(this.#track, options);
-    this.#publication = publication ?? null;
+  publish(): Promise<void> {
+    return this.#inTurn(() => this.#publish());
   }
 
   /** A track of its own over the same source, unless one is published. */
-  async publishAnew(): Promise<void> {
-    if (this.#room.localParticipant === undefined || this.#publication !== null) return;
-    const old = this.#track;
-    this.#track = this.#trackOverSource();
-    await old.close(false);
-    await this.publish();
-    if (this.#isOver) await this.unpublish();
+  publishAnew(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#isOver || this.#room.localParticipant === undefined || this.#publication !== null) return;
+      const old = this.#track;
+      this.#track = this.#trackOverSource();
+      await old.close(false);
+      await this.#publish();
+    });
   }
 
   /** Also when the server has ended the track: the library would hold on to it, and break when it is published once more. */
-  async unpublish(): Promise<void> {
-    const sid = this.#publication?.sid;
-    this.#publication = null;
-    if (sid !== undefined) await this.#room.localParticipant?.unpublishTrack(sid);
+  unpublish(): Promise<void> {
+    return this.#inTurn(async () => {
+      const sid = this.#publication?.sid;
+      this.#publication = null;
+      if (sid !== undefined) await this.#room.localParticipant?.unpublishTrack(sid);
+    });
   }
 
   /** Silent at once; nothing is published from now on. */
@@ -74,6 +77,19 @@ export class RoomVoice {
   /** Frees the native parts: each source costs a thread, also a silent one. */
   async close(): Promise<void> {
     await this.#track.close(true);
+  }
+
+  async #publish(): Promise<void> {
+    const options = new this.#rtc.TrackPublishOptions({ source: this.#rtc.TrackSource.SOURCE_MICROPHONE });
+    const publication = await this.#room.localParticipant?.publishTrack(this.#track, options);
+    this.#publication = publication ?? null;
+  }
+
+  /** A track that is still being published has no name yet by which it could be unpublished. */
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(run);
+    this.#last = done.catch(() => {}); // told to who asked for it
+    return done;
   }
 
   #trackOverSource(): RtcTrack {

@@ -191,6 +191,7 @@ export class FakeRoom implements RtcRoom {
       },
       publishTrack: async (_track, options) => {
         log.push(`publish ${JSON.stringify(options)}`);
+        await world.onPublish(this);
         // The first one of a stay is `TR_agent`, the next ones have a number.
         this.published++;
         return { sid: this.published === 1 ? 'TR_agent' : `TR_agent${this.published}`, source: MICROPHONE };
@@ -368,6 +369,8 @@ export class FakeRtcWorld {
   readonly log: string[] = [];
   onConnect: (room: FakeRoom) => Promise<void> = async () => {};
   onDisconnect: () => Promise<void> = async () => {};
+  /** While a track is being published. */
+  onPublish: (room: FakeRoom) => Promise<void> = async () => {};
   onSend: () => Promise<void> = async () => {};
   onStats: () => Promise<{ publisherStats: RtcStat[]; subscriberStats: RtcStat[] }> = async () => ({
     publisherStats: [],

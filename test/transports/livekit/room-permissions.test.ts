@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { seededIds } from '../../../src/ids.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { livekitTransport } from '../../../src/transports/livekit/index.ts';
@@ -97,6 +97,87 @@ test('the track is let go before a new one over the same source is published: th
   await connection.close();
   expect(world.log).toContain('unpublish TR_agent2');
   expect(world.source.calls).toContain('close');
+});
+
+describe('a right that is taken away while the voice is being published', () => {
+  /** The server takes its time, and the right is gone again meanwhile. */
+  async function takenMeanwhile() {
+    const room = await start({}, KIND.SIP);
+    await room.allow({ canPublish: false });
+    room.world.log.length = 0;
+    const answers: (() => void)[] = [];
+    room.world.onPublish = () => new Promise((resolve) => answers.push(resolve));
+    await room.allow();
+    await room.allow({ canPublish: false });
+    const answer = async () => {
+      answers.shift()?.();
+      await room.clock.settle();
+    };
+    return { ...room, answer };
+  }
+
+  test('leaves no track, and the voice is heard when it is given back', async () => {
+    const { world, connection, answer, allow } = await takenMeanwhile();
+    await answer();
+    expect(world.log).toEqual(['track closed', 'publish {"source":2}', 'unpublish TR_agent2']);
+    expect(connection.trackSids.agent).toBeUndefined();
+    expect(connection.sink?.isSuspended).toBe(true);
+    await allow();
+    await answer();
+    expect(connection.trackSids.agent).toBe('TR_agent3');
+    expect(connection.sink?.isSuspended).toBe(false);
+  });
+
+  test('and given back meanwhile: one track is published, and words wait for that one', async () => {
+    const { world, connection, answer, allow, problems } = await takenMeanwhile();
+    await allow();
+    await answer();
+    expect(connection.sink?.isSuspended).toBe(true);
+    await answer();
+    expect(world.log.filter((line) => line.startsWith('unpublish'))).toEqual(['unpublish TR_agent2']);
+    expect(world.room.published).toBe(3);
+    expect(connection.trackSids.agent).toBe('TR_agent3');
+    expect(connection.sink?.isSuspended).toBe(false);
+    expect(problems).toHaveLength(2); // one for each time it was taken
+  });
+
+  test('also the first time, on the way in', async () => {
+    const clock = new VirtualClock();
+    const world = new FakeRtcWorld();
+    world.permission = ALL;
+    let answer = () => {};
+    world.onPublish = () => new Promise((resolve) => (answer = resolve));
+    const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
+    const opening = transport.open({
+      sessionId: 's',
+      clock,
+      ids: seededIds(),
+      signal: new AbortController().signal,
+      onFrame: () => {},
+      onEvent: () => {},
+    });
+    await clock.settle({ turns: 4 });
+    world.permission = { ...ALL, canPublish: false };
+    world.room.emit('tokenRefreshed');
+    answer();
+    const connection = await opening;
+    await clock.settle();
+    expect(connection.trackSids.agent).toBeUndefined();
+    world.onPublish = async () => {};
+    world.permission = ALL;
+    world.room.emit('tokenRefreshed');
+    await clock.settle();
+    expect(connection.trackSids.agent).toBe('TR_agent2');
+  });
+
+  test('a call that ends meanwhile leaves no track either', async () => {
+    const { world, connection, answer, clock } = await takenMeanwhile();
+    const closing = connection.close();
+    await clock.settle();
+    await answer();
+    await closing;
+    expect(world.log.slice(2)).toEqual(['unpublish TR_agent2', 'disconnect', 'track closed']);
+  });
 });
 
 test.each([

@@ -6,16 +6,10 @@ import type { CallbackResult, JobRun } from './runner.ts';
 
 export interface JobRecord {
   readonly info: JobInfo;
-  /**
-   * The dispatch that the job stands for, and its room: another one than it was made for after a restart of the server.
-   * `isSure` is false until its agent was seen in that room.
-   */
-  served: {
-    readonly dispatchId: string;
-    readonly roomName: string;
-    readonly roomSid: string;
-    readonly isSure: boolean;
-  };
+  /** The dispatch that the job stands for, and its room: another one than it was made for after a restart of the server. */
+  served: Pick<JobInfo, 'dispatchId' | 'roomName' | 'roomSid'>;
+  /** Sid of the room in which a look saw its agent last. */
+  seenIn: string | null;
   readonly registrationId: string;
   /** Id of the worker whom the server tells what becomes of the job; null when it thinks that it has ended. */
   toldBy: string | null;
@@ -74,7 +68,8 @@ export class JobTable {
     const { dispatchId, roomName, roomSid } = info;
     const record: JobRecord = {
       info,
-      served: { dispatchId, roomName, roomSid, isSure: true },
+      served: { dispatchId, roomName, roomSid },
+      seenIn: null,
       registrationId,
       toldBy: null,
       offeredAtMs: atMs,

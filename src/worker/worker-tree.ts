@@ -24,7 +24,7 @@ import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
 import { unheardJobsSpec } from './reconciler/unheard-jobs.ts';
 import { Registration } from './registration.ts';
-import { hasSessionFor, isAwaited, RETURN_CHECK_MS } from './returned-user.ts';
+import { awaitedBy, RETURN_CHECK_MS, withSessionFor } from './returned-user.ts';
 import { lookAgain, RECHECK_MS } from './termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
@@ -257,7 +257,7 @@ function jobSpec(parts: JobParts, logic: ReturnType<typeof jobLogicOf>, record: 
     decisionMs:
       filterTimeoutMs +
       (reconciler !== null && statedLineage(record.info) !== null ? OFFER_CHECK_MS : 0) +
-      (hasSessionFor(scope, record.info) ? RETURN_CHECK_MS : 0),
+      (withSessionFor(scope, record.info) === undefined ? 0 : RETURN_CHECK_MS),
     assignmentMs: ASSIGNMENT_MS,
     startMs: START_MS,
     recheckMs: RECHECK_MS,
@@ -327,10 +327,14 @@ async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promi
 }
 
 async function decide({ scope, reconciler }: JobParts, record: JobRecord, signal: AbortSignal): Promise<boolean> {
-  const isServed = reconciler === null && survivorOf(scope.jobs.list(), record.info, true) !== undefined;
-  const isWaitedFor = await isAwaited(scope, record.info);
-  if (isWaitedFor) scope.logger.info(idsOf(record), 'the session that this participant had goes on');
-  const verdict = isServed || isWaitedFor ? 'terminate' : ((await reconciler?.offered(record.info)) ?? 'take');
+  const { dispatchId, roomName, roomSid } = record.info;
+  const survivor = reconciler === null ? survivorOf(scope.jobs.list(), record.info, true) : undefined;
+  const waiting = await awaitedBy(scope, record.info);
+  if (waiting !== undefined) scope.logger.info(idsOf(record), 'the session that this participant had goes on');
+  const serving = survivor ?? waiting;
+  // It ends when this dispatch is deleted, which may be another one than its own after a restart of the server.
+  if (serving !== undefined) serving.served = { dispatchId, roomName, roomSid };
+  const verdict = serving === undefined ? ((await reconciler?.offered(record.info)) ?? 'take') : 'terminate';
   if (verdict !== 'take') {
     record.terminate = verdict === 'terminate';
     return false;

@@ -49,8 +49,8 @@ export const worker: MutantTable = {
     {
       name: 'who comes back gets a second agent',
       file: 'worker/returned-user.ts',
-      find: 'return true;',
-      replace: 'return false;',
+      find: 'return record;',
+      replace: 'return undefined;',
     },
     {
       name: 'one job more than maxJobs is taken',

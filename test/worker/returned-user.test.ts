@@ -1,10 +1,12 @@
 import { JobType, ParticipantInfo, Room } from '@livekit/protocol';
 import { describe, expect, test } from 'vitest';
 import type { JobRunner, Presence, RunningSession, RunReport } from '../../src/worker/runner.ts';
+import type { ServerApi } from '../../src/worker/server-api.ts';
 import { startTestWorker } from './test-worker.ts';
 
 /** A worker for single participants with a job for ann, whose session and place in the room are what the test says. */
-async function startJobForAnn(place: Presence = 'joined') {
+async function startJobForAnn(place: Presence = 'joined', api: ServerApi | null = null) {
+  const stops: string[] = [];
   const sessions: RunningSession[] = [];
   const reports = new Map<string, (report: RunReport) => void>();
   const runner: JobRunner = {
@@ -14,12 +16,12 @@ async function startJobForAnn(place: Presence = 'joined') {
     start: ({ info }, report) => {
       reports.set(info.id, report);
       report({ type: 'job.started' });
-      return { stop: () => {}, kill: () => {}, presence: () => ({ state: place, sinceMs: 0 }) };
+      return { stop: (reason) => stops.push(reason), kill: () => {}, presence: () => ({ state: place, sinceMs: 0 }) };
     },
     sessions: () => sessions,
     close: async () => {},
   };
-  const worker = startTestWorker({ kinds: ['participant'] }, { runner });
+  const worker = startTestWorker({ kinds: ['participant'] }, { runner, ...(api !== null && { api }) });
   await worker.start();
   const offer = async (id: string, identity: string, name = 'lobby', sid = 'RM_1', dispatchId = 'AD_1') => {
     const participant = new ParticipantInfo({ identity, sid: `PA_${id}` });
@@ -34,7 +36,7 @@ async function startJobForAnn(place: Presence = 'joined') {
   await offer('AJ_1', 'ann');
   sessions.push({ sessionId: 'sess_1', jobId: 'AJ_1' } as RunningSession); // what is read
   const answerTo = (id: string) => worker.network.server.answers.find(({ jobId }) => jobId === id);
-  return { worker, sessions, offer, answerTo, report: (report: RunReport) => reports.get('AJ_1')?.(report) };
+  return { worker, sessions, stops, offer, answerTo, report: (report: RunReport) => reports.get('AJ_1')?.(report) };
 }
 
 const TAKEN = { available: true };
@@ -58,6 +60,22 @@ describe('the job of a participant who has one already', () => {
     await offer('AJ_2', 'ann', 'lobby', 'RM_2');
     await worker.clock.advance(1_500);
     expect(answerTo('AJ_2')).toMatchObject(SERVED);
+    await worker.end();
+  });
+
+  test('stands for the dispatch of the refused one from then on: when that is deleted its session ends', async () => {
+    const dispatches = [{ id: 'AD_2' }];
+    const api = { listRooms: async () => [{ sid: 'RM_2' }], listDispatch: async () => dispatches };
+    const { worker, offer, stops } = await startJobForAnn('joined', api as unknown as ServerApi); // what is asked for
+    // It was told of the end of the job, and nothing will be told of it any more.
+    worker.network.server.terminate('AJ_1');
+    await worker.clock.advance(5_000);
+    await offer('AJ_2', 'ann', 'lobby', 'RM_2', 'AD_2');
+    await worker.clock.advance(20_000);
+    expect(stops).toEqual([]);
+    dispatches.length = 0;
+    await worker.clock.advance(10_000);
+    expect(stops).toEqual(['its dispatch was deleted']);
     await worker.end();
   });
 

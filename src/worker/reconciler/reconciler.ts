@@ -18,8 +18,8 @@ import type { JobReport, WorkerScope } from '../worker-scope.ts';
 import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
 import { releaseRoom } from './release.ts';
 import { CALL_MS, orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
-import { RoomWatch, type Verdict } from './room-watch.ts';
-import { survivorOf } from './survivor.ts';
+import { isShared, RoomWatch, roomJobOf, type Verdict } from './room-watch.ts';
+import { survivorOf, wasInRoom } from './survivor.ts';
 
 export interface ReconcilerStatus {
   /** `backingOff`: the API of the server does not answer; calls go on, but lost rooms are not found. */
@@ -40,11 +40,13 @@ const MAX_DELAY_MS = 60_000;
 export const OFFER_CHECK_MS = 1_500;
 /** A filter that said no is not asked about the same room again at once. */
 const REFUSED_MS = 60_000;
+/** After a restart users come back for as long, and with them the dispatches that are made anew. */
+const REOPENED_MS = 60_000;
 const MAX_REMEMBERED = 1_000;
 /** Rooms that one look asks about at the same time. */
 const AT_ONCE = 8;
 
-type CaseGiven = Pick<RoomCaseOptions, 'roomName' | 'roomSid' | 'dispatchId' | 'deadIdentity' | 'deadJob' | 'isMoved'>;
+type CaseGiven = Omit<RoomCaseOptions, 'api' | 'wallNow'>;
 
 export class Reconciler {
   readonly #scope: WorkerScope;
@@ -167,32 +169,34 @@ export class Reconciler {
     const survivor = survivorOf(this.#scope.jobs.list(), info, false);
     if (survivor === undefined) return false;
     this.#outvoted.add(id);
-    survivor.served = { dispatchId, roomName, roomSid, isSure: false };
+    survivor.served = { dispatchId, roomName, roomSid };
+    this.nudge();
     this.#scope.logger.info({ jobId: survivor.info.id, room: roomName, dispatchId }, 'the call outlived its server');
     return true;
   }
 
   /** Called once for every job, when nothing of it is left. `isMeant`: it was to end, whatever went wrong on the way. */
   ended(record: JobRecord, { outcome }: Pick<JobReport, 'outcome'>, isMeant: boolean): void {
-    const { info, identity, phase, served } = record;
+    const { info, identity, phase, served, seenIn } = record;
     const isOutvoted = this.#outvoted.delete(info.id);
     if (outcome === 'refused' && !isOutvoted) this.#filtered(info);
-    const { dispatchId, roomName, roomSid, isSure } = served;
+    const { dispatchId, roomName, roomSid } = served;
     if (info.kind !== 'room' || dispatchId === '' || phase !== 'running') return;
     // What ended on purpose in the room before may never have come into this one.
-    const isMoved = this.#moved.delete(info.id) || !isSure;
+    const isMoved = this.#moved.delete(info.id) || !wasInRoom(record);
     if (!isMoved && (outcome === 'succeeded' || isMeant)) {
       this.#release(served);
       return;
     }
-    const given = { dispatchId, roomName, roomSid, deadIdentity: identity, deadJob: info, isMoved };
+    const given = { dispatchId, roomName, roomSid, deadIdentity: identity, deadJob: info, seenIn, isMoved };
     remember(this.#dead, dispatchId, given);
     this.#redispatch(given);
   }
 
   /** The agent of a job has left its room by itself, although something of the job goes on: the room gets no other one. */
-  left({ info, served }: JobRecord): void {
-    if (this.#moved.has(info.id) || !served.isSure) return;
+  left(record: JobRecord): void {
+    const { info, served } = record;
+    if (this.#moved.has(info.id) || !wasInRoom(record)) return;
     if (info.kind === 'room' && served.dispatchId !== '') this.#release(served);
   }
 
@@ -247,7 +251,8 @@ export class Reconciler {
     const { registrations, isDraining } = this.#scope;
     if (isDraining || ![...registrations.values()].some((each) => each.isRegistered)) return;
     for (const given of this.#dead.values()) this.#redispatch(given);
-    const rooms = [...this.#watch.choose(await this.#api.listRooms([], { signal, timeoutMs: CALL_MS }))];
+    const listed = await this.#api.listRooms([], { signal, timeoutMs: CALL_MS });
+    const rooms = [...this.#watch.choose(listed, this.#isReopened)];
     const failures: unknown[] = [];
     const count = rooms.length;
     const worker = async () => {
@@ -273,9 +278,11 @@ export class Reconciler {
         ({ served: { roomSid, dispatchId } }) =>
           roomSid === room.sid && dispatchId !== '' && !this.#released.has(dispatchId),
       );
-    for (const record of own) {
-      if (participants.some(({ identity }) => identity === record.identity))
-        record.served = { ...record.served, isSure: true };
+    for (const record of jobs.list()) {
+      if (record.info.roomName !== room.name || !participants.some(({ identity }) => identity === record.identity))
+        continue;
+      record.seenIn = room.sid;
+      if (record.phase === 'running' && record.served.roomSid !== room.sid) this.#keepCall(record, room, dispatches);
     }
     const verdicts = this.#watch.judge({
       room,
@@ -287,6 +294,30 @@ export class Reconciler {
       wallMs: clock.wallNow(),
     });
     for (const verdict of verdicts) this.#act(verdict, room, dispatches);
+  }
+
+  /** The server has opened it anew around a call of this worker, whose agent or whose next dispatch may still be on its way. */
+  readonly #isReopened = ({ name, sid, createdAtEpochMs }: ServerRoom): boolean => {
+    const { jobs, clock } = this.#scope;
+    const isNew = clock.wallNow() - createdAtEpochMs < REOPENED_MS;
+    return jobs
+      .list()
+      .some(
+        ({ phase, info, seenIn }) =>
+          phase === 'running' && info.roomName === name && info.roomSid !== sid && (isNew || seenIn !== sid),
+      );
+  };
+
+  /** Another worker, which did not see the agent of this call, was offered the dispatch that a restarted server made anew. */
+  #keepCall({ info }: JobRecord, room: ServerRoom, dispatches: readonly ServerDispatch[]): void {
+    for (const dispatch of dispatches.filter(this.#isOurs)) {
+      const { id: dispatchId, createdAtEpochMs } = dispatch;
+      const isAnew = statedLineage(dispatch) === null && createdAtEpochMs - room.createdAtEpochMs < REOPENED_MS;
+      const isTaken = roomJobOf(dispatch)?.status === 'running';
+      if (!isAnew || !isTaken || isShared(dispatch) || this.#released.has(dispatchId)) continue;
+      this.#scope.logger.warn({ jobId: info.id, room: room.name, dispatchId }, 'the call had two agents');
+      this.#release({ dispatchId, roomName: room.name });
+    }
   }
 
   #act(verdict: Verdict, room: ServerRoom, dispatches: readonly ServerDispatch[]): void {
@@ -313,6 +344,7 @@ export class Reconciler {
       roomSid: room.sid,
       deadIdentity: null,
       deadJob: null,
+      seenIn: null,
       isMoved: false,
     });
   }

@@ -15,6 +15,8 @@ export interface RoomCaseOptions {
   readonly deadIdentity: string | null;
   /** That job, when it was one of a dispatch that a restart of the server may have lost; else null. */
   readonly deadJob: Pick<JobInfo, 'agentName' | 'metadata' | 'deployment' | 'attributes'> | null;
+  /** Sid of the room in which that agent was seen last. */
+  readonly seenIn: string | null;
   /** The job was ended so that another worker goes on: no death. */
   readonly isMoved: boolean;
   readonly wallNow: () => number;
@@ -62,16 +64,18 @@ export class RoomCase {
     return 'orphaned';
   }
 
-  /** The sid under which the room was opened anew, if the dead agent was in it and nothing in it asks for another one. */
+  /** The sid under which the room was opened anew, if the agent is or was in it and nothing in it asks for another one. */
   async #sidAfterRestart(
     [dispatches, participants]: readonly [readonly ServerDispatch[], readonly ServerParticipant[]],
     call: CallOptions,
   ): Promise<string | null> {
-    const { api, roomName, roomSid, deadIdentity, deadJob } = this.options;
+    const { api, roomName, roomSid, deadIdentity, deadJob, seenIn } = this.options;
     if (dispatches.some(({ agentName }) => agentName === deadJob?.agentName)) return null;
-    if (!participants.some(({ identity }) => identity === deadIdentity)) return null;
+    // One that failed or was handed over has left it.
+    const isThere = participants.some(({ identity }) => identity === deadIdentity);
+    if (!isThere && seenIn === null) return null;
     const [room] = await api.listRooms([roomName], call);
-    return room === undefined || room.sid === roomSid ? null : room.sid;
+    return room !== undefined && room.sid !== roomSid && (isThere || room.sid === seenIn) ? room.sid : null;
   }
 
   /** What the server has forgotten: it makes dispatches anew only from tokens and for agents without a name. */

@@ -65,16 +65,18 @@ export class RoomWatch {
   /** By sid. */
   readonly #rooms = new Map<string, WatchedRoom>();
 
-  /** The rooms to look at now: those with something odd first, then those not looked at for longest. */
-  choose(rooms: readonly ServerRoom[]): readonly ServerRoom[] {
+  /** The rooms to look at now: those with something odd or urgent first, then those not looked at for longest. */
+  choose(rooms: readonly ServerRoom[], isUrgent: (room: ServerRoom) => boolean = () => false): readonly ServerRoom[] {
     const listed = new Set(rooms.map(({ sid }) => sid));
     for (const sid of this.#rooms.keys()) if (!listed.has(sid)) this.#rooms.delete(sid);
     const waiting = rooms.filter((room) => room.participantCount > 0);
-    const isOdd = ({ sid }: ServerRoom) => (this.#rooms.get(sid)?.sightings.size ?? 0) > 0;
+    const odd = new Set(
+      waiting.filter((room) => (this.#rooms.get(room.sid)?.sightings.size ?? 0) > 0 || isUrgent(room)),
+    );
     const checkedAt = ({ sid }: ServerRoom) => this.#rooms.get(sid)?.checkedAtMs ?? Number.NEGATIVE_INFINITY;
     const inTurn = (a: ServerRoom, b: ServerRoom) => Math.sign(checkedAt(a) - checkedAt(b)) || 0;
-    const suspects = waiting.filter(isOdd).sort(inTurn).slice(0, MAX_SUSPECTS);
-    const others = waiting.filter((room) => !isOdd(room)).sort(inTurn);
+    const suspects = [...odd].sort(inTurn).slice(0, MAX_SUSPECTS);
+    const others = waiting.filter((room) => !odd.has(room)).sort(inTurn);
     return [...suspects, ...others.slice(0, MAX_OTHERS)];
   }
 

@@ -6,6 +6,11 @@ import type { Presence } from '../runner.ts';
 const IN_ROOM: readonly Presence[] = ['joined'];
 const SOON_IN_ROOM: readonly Presence[] = ['joined', 'joining', 'lost'];
 
+/** Its agent was in the room that the job stands for: for sure unless the server has opened that one anew. */
+export function wasInRoom({ info, served, seenIn }: Pick<JobRecord, 'info' | 'served' | 'seenIn'>): boolean {
+  return served.roomSid === info.roomSid || served.roomSid === seenIn;
+}
+
 /**
  * The job of this worker that has the room of an offered job, under the sid that the room had before. `isCertain`: only one
  * whose agent is there counts, not one whose agent is on its way.

@@ -254,6 +254,48 @@ describe('a call that outlives a restart of the server', () => {
     await later(5_000, () => expect(room.agents.size).toBe(1));
   });
 
+  test('it ends on purpose soon after, in a server of many rooms: no other agent comes', async () => {
+    const { room } = await started();
+    for (let i = 0; i < 60; i++) cluster.open(`of-others-${i}`, 'another-agent');
+    void cluster.restart(500, true);
+    await clock.advance(12_000);
+    for (const run of [...(cluster.workers[0]?.runs.values() ?? [])]) run.finish(null);
+    await clock.advance(60_000);
+    expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['breaks', () => [...(cluster.workers[0]?.runs.values() ?? [])].at(-1)?.finish('it broke')],
+    ['is handed over', () => void cluster.workers[0]?.manager.handOver()],
+  ])('its dispatch was forgotten by the server, and its job %s: another agent comes', async (_, end) => {
+    const { room, agent } = await started();
+    void cluster.restart(2_000, false);
+    await clock.advance(30_000);
+    await cluster.addWorker();
+    end();
+    await clock.advance(5_000);
+    expect(cluster.living(room)).toHaveLength(1);
+    expect(cluster.living(room)).not.toContain(agent);
+  });
+
+  test.each([
+    ['the agent is back first', 500],
+    ['the user is back first', 7_000],
+  ])(
+    'another worker is offered it, %s: the call keeps its agent, and the other one is sent away',
+    async (_, agentsMs) => {
+      const { room, agent } = await started({ maxJobs: 1 });
+      await cluster.addWorker();
+      await clock.advance(2_000);
+      void cluster.restart(agentsMs, true);
+      await clock.advance(15_000);
+      expect([cluster.living(room), cluster.created]).toEqual([[agent], 0]);
+      cluster.workers[0]?.crash();
+      await clock.advance(5_000);
+      expect(agentsOf(room)).toBe(1);
+    },
+  );
+
   test('a dispatch that nobody could take is left alone by workers that see the agent', async () => {
     const { room, agent } = await started({ maxJobs: 1 });
     void cluster.restart(500, true);
@@ -445,6 +487,18 @@ describe('a worker that dispatches nothing again', () => {
     cluster.deleteDispatch(room, id);
     await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
   });
+
+  test.each(off.slice(0, 1))(
+    'hears, after a restart of the server, of one that was made anew and deleted (%s)',
+    async (_, options) => {
+      const { worker, room } = await started(options);
+      void cluster.restart(500, true);
+      await clock.advance(30_000);
+      expect([agentsOf(room), worker.running.size]).toEqual([1, 0]);
+      cluster.deleteDispatch(room, room.dispatches[0]?.id ?? '');
+      await later(10_000, () => expect([agentsOf(room), cluster.created]).toEqual([0, 0]));
+    },
+  );
 });
 
 describe('an API that does not answer', () => {

@@ -39,6 +39,12 @@ describe('rooms to look at', () => {
     expect(names(watch.choose(rooms))[0]).toBe('r24');
   });
 
+  test('those that are urgent before all others', () => {
+    const watch = new RoomWatch();
+    const chosen = watch.choose(rooms, ({ name }) => name === 'r24');
+    expect([names(chosen)[0], chosen.length]).toEqual(['r24', 11]);
+  });
+
   test('none that is empty, and none that is gone is remembered', () => {
     const watch = new RoomWatch();
     judge(watch, room(1), 1, [untaken]);

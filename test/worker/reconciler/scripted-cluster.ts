@@ -49,6 +49,7 @@ export interface SimRoom {
   readonly name: string;
   /** Another one after a restart of the server. */
   sid: string;
+  createdAtEpochMs: number;
   readonly users: Set<string>;
   readonly agents: Map<string, Agent>;
   readonly dispatches: SimDispatch[];
@@ -269,6 +270,7 @@ export class Cluster {
     const room: SimRoom = {
       name,
       sid: this.#ids.next('RM'),
+      createdAtEpochMs: this.clock.wallNow(),
       users: new Set(['user']),
       agents: new Map(),
       dispatches: [],
@@ -346,6 +348,7 @@ export class Cluster {
       const agents = this.living(room);
       const { agentName = NAME, metadata = '' } = room.dispatches[0] ?? {};
       room.sid = this.#ids.next('RM');
+      room.createdAtEpochMs = this.clock.wallNow();
       room.agents.clear();
       room.dispatches.length = 0;
       return { room, agents, agentName, metadata };
@@ -405,12 +408,12 @@ export class Cluster {
     return {
       listRooms: () =>
         call(() =>
-          [...this.rooms.values()].map(({ name, sid, users }) => ({
+          [...this.rooms.values()].map(({ name, sid, users, createdAtEpochMs }) => ({
             name,
             sid,
             metadata: '',
             participantCount: users.size,
-            createdAtEpochMs: 0,
+            createdAtEpochMs,
           })),
         ),
       listParticipants: (name) =>

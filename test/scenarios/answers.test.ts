@@ -4,9 +4,7 @@ import { type Clock, sleep } from '../../src/clock.ts';
 import type { Llm } from '../../src/providers/llm.ts';
 import { crash, startTestCall, type TestCall } from '../../src/testing/index.ts';
 import { tool } from '../../src/tools/index.ts';
-
-const said = ({ session }: TestCall) =>
-  session.history.map((item) => ('text' in item ? `${item.type}: ${item.text}` : item.type));
+import { said } from './said.ts';
 
 test('a noise between an announcement and the answer only delays the answer', async () => {
   const look = tool({ name: 'look', description: 'Looks.', execute: () => 'sunny' });

@@ -10,9 +10,8 @@ import {
   type TestCall,
   VirtualClock,
 } from '../../src/testing/index.ts';
+import { said } from './said.ts';
 
-const said = (call: Pick<TestCall, 'session'>) =>
-  call.session.history.map((item) => ('text' in item ? `${item.type}: ${item.text}` : item.type));
 const errors = (call: Pick<TestCall, 'log'>) =>
   call.log.flatMap(({ name, event }) => (name === 'session_error' ? [(event as { code: string }).code] : []));
 const partOf = (call: TestCall, part: string) => call.runtime.registry.whereis(`${call.session.sessionId}/${part}`);

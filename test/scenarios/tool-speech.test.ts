@@ -57,6 +57,9 @@ const history = (call: TestCall) =>
     if (item.type === 'assistant') return `assistant${item.interrupted ? ' (cut)' : ''}: ${item.text}`;
     return item.type === 'user' ? `user: ${item.text}` : item.type;
   });
+/** The filler was heard to its end, or was cut in it. */
+const WHOLE = ['user: How is it?', 'toolCall', `assistant: ${FILLER}`, 'toolOutput', `assistant: ${ANSWER}`];
+const CUT = ['user: How is it?', 'toolCall', expect.stringMatching(/^assistant \(cut\): One/u), 'toolOutput'];
 const partOf = (call: TestCall, part: string) => call.runtime.registry.whereis(`${call.session.sessionId}/${part}`);
 
 test('it is heard while the tool runs and before the answer, by the caller and in the history', async () => {
@@ -67,13 +70,7 @@ test('it is heard while the tool runs and before the answer, by the caller and i
   // The call comes 300 ms after the request, the voice needs 200 ms; the tool ends 3 s after it began.
   expect(filler?.startMs).toBeLessThanOrEqual(1_050);
   expect(answer?.startMs).toBeGreaterThanOrEqual(3_800);
-  expect(history(call)).toEqual([
-    'user: How is it?',
-    'toolCall',
-    `assistant: ${FILLER}`,
-    'toolOutput',
-    `assistant: ${ANSWER}`,
-  ]);
+  expect(history(call)).toEqual(WHOLE);
   const states = call.log.flatMap(({ name, event }) =>
     name === 'state_changed' ? [(event as { toState: string }).toState] : [],
   );
@@ -175,13 +172,7 @@ test('a voice cuts it like any reply: what was heard stays, the tool is cancelle
   await call.until(1_500);
   call.user.speak('Stop', { durationMs: 1_000 });
   await call.until(10_000);
-  expect(history(call)).toEqual([
-    'user: How is it?',
-    'toolCall',
-    expect.stringMatching(/^assistant \(cut\): One/u),
-    'toolOutput',
-    'user: Stop',
-  ]);
+  expect(history(call)).toEqual([...CUT, 'user: Stop']);
   expect(settled).toEqual([`${FILLER} interrupted`, 'Still looking. interrupted']);
   expect(texts(call)).toEqual([FILLER]);
   await call.end();
@@ -203,13 +194,7 @@ test('its handle stops it alone: the reply goes on', async () => {
   await call.until(10_000);
   expect(outcomes).toEqual(['interrupted', 'interrupted']);
   expect(texts(call)).toEqual([FILLER, ANSWER]);
-  expect(history(call)).toEqual([
-    'user: How is it?',
-    'toolCall',
-    expect.stringMatching(/^assistant \(cut\): One/u),
-    'toolOutput',
-    `assistant: ${ANSWER}`,
-  ]);
+  expect(history(call)).toEqual([...CUT, `assistant: ${ANSWER}`]);
   expect(call.session.state).toBe('idle');
   await call.end();
 });
@@ -279,15 +264,9 @@ test('a handle that is used while the reply is being cut lets nothing more be sa
 test('in a session that writes it is shown before the answer', async () => {
   const { call } = await asked({ options: { audio: { output: false } } });
   await call.until(1_500);
-  expect(history(call)).toEqual(['user: How is it?', 'toolCall', `assistant: ${FILLER}`]);
+  expect(history(call)).toEqual(WHOLE.slice(0, 3));
   await call.until(10_000);
-  expect(history(call)).toEqual([
-    'user: How is it?',
-    'toolCall',
-    `assistant: ${FILLER}`,
-    'toolOutput',
-    `assistant: ${ANSWER}`,
-  ]);
+  expect(history(call)).toEqual(WHOLE);
   await call.end();
 });
 
@@ -302,12 +281,7 @@ test('what the session is closed upon is in the history as heard, and the handle
   await call.until(1_500);
   await call.end();
   expect(outcomes).toEqual(['interrupted', 'interrupted']);
-  expect(history(call)).toEqual([
-    'user: How is it?',
-    'toolCall',
-    expect.stringMatching(/^assistant \(cut\): One/u),
-    'toolOutput',
-  ]);
+  expect(history(call)).toEqual(CUT);
 });
 
 test('a text that is none is a problem and not a failure of the tool', async () => {

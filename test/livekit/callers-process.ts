@@ -1,87 +1,54 @@
 // Several callers in one process, each in a room of its own: cheaper than a process for each on a small machine.
-import {
-  AudioSource,
-  type AudioStream,
-  dispose,
-  LocalAudioTrack,
-  Room,
-  RoomEvent,
-  TrackPublishOptions,
-  TrackSource,
-} from '@livekit/rtc-node';
+import { RoomEvent } from '@livekit/rtc-node';
 import type { CallerCommand, CallerFact, CallerReport } from './callers-protocol.ts';
-import { listen, RATE, tone } from './sounds.ts';
+import { obeyTest, RoomUser } from './room-user.ts';
 
-interface Caller {
-  readonly room: Room;
-  readonly source: AudioSource;
-  generation: number;
-}
-
-const callers = new Map<string, Caller>();
+const callers = new Map<string, RoomUser>();
 const send = (report: CallerReport) => process.send?.(report);
 const tell = (room: string, fact: CallerFact) => send({ room, atMs: Date.now(), ...fact });
 
 async function join({ room: name, url, token }: Extract<CallerCommand, { type: 'join' }>): Promise<void> {
-  const room = new Room();
-  const source = new AudioSource(RATE, 1, 200);
-  callers.set(name, { room, source, generation: 0 });
+  const caller = new RoomUser((fact) => tell(name, fact));
+  const { room } = caller;
+  callers.set(name, caller);
   room.on(RoomEvent.ParticipantConnected, ({ identity }) => tell(name, { type: 'came', identity }));
   room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => tell(name, { type: 'went', identity }));
   room.on(RoomEvent.Disconnected, (reason) => {
     tell(name, { type: 'left', reason });
-    if (callers.get(name)?.room !== room) return;
+    if (callers.get(name) !== caller) return;
     callers.delete(name);
-    void source.close();
-  });
-  room.on(RoomEvent.TrackSubscribed, (remote, _publication, { identity }) => {
-    tell(name, { type: 'track', identity });
-    // Only audio is published in these tests.
-    const audio = remote as ConstructorParameters<typeof AudioStream>[0];
-    void listen(audio, (sound) => tell(name, { type: 'sound', identity, ...sound }));
+    void caller.closeMicrophone();
   });
   const show = (identity: string, { 'lk.agent.state': state }: Readonly<Record<string, string>>) => {
     if (state !== undefined) tell(name, { type: 'state', identity, state });
   };
   room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) => show(identity, changed));
-  await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+  await caller.join(url, token);
   for (const { identity, attributes } of room.remoteParticipants.values()) {
     tell(name, { type: 'came', identity });
     show(identity, attributes);
   }
-  const track = LocalAudioTrack.createAudioTrack('microphone', source);
-  await room.localParticipant?.publishTrack(track, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
   tell(name, { type: 'joined' });
 }
 
 async function speak({ room, durationMs, hz }: Extract<CallerCommand, { type: 'speak' }>): Promise<void> {
   const caller = callers.get(room);
   if (caller === undefined) throw new Error(`nobody is in ${room}`);
-  const mine = ++caller.generation;
-  await tone(caller.source, { durationMs, hz, isWanted: () => mine === caller.generation });
+  await caller.speak(durationMs, hz);
   tell(room, { type: 'said' });
 }
 
-async function obey(command: CallerCommand): Promise<void> {
-  switch (command.type) {
-    case 'join':
-      return join(command);
-    case 'speak':
-      return speak(command);
-    case 'leave':
-      return callers.get(command.room)?.room.disconnect();
-    case 'exit':
-      await Promise.all([...callers.values()].map(({ room }) => room.disconnect().catch(() => {})));
-      await dispose();
-      process.exit(0);
-  }
-}
-
-process.on('message', (message) => {
-  const command = message as CallerCommand; // sent by callers.ts only
-  obey(command).catch((error: unknown) => {
-    if (command.type !== 'exit') tell(command.room, { type: 'failed', command: command.type, message: String(error) });
-  });
-});
-process.on('disconnect', () => process.exit(0));
-send({ type: 'ready' });
+obeyTest<CallerCommand>(
+  () => [...callers.values()].map(({ room }) => room),
+  (command) => {
+    switch (command.type) {
+      case 'join':
+        return join(command);
+      case 'speak':
+        return speak(command);
+      case 'leave':
+        return callers.get(command.room)?.room.disconnect();
+    }
+  },
+  ({ type, room }, message) => tell(room, { type: 'failed', command: type, message }),
+);

@@ -1,5 +1,5 @@
 // What a test and a process that carries several callers say to each other.
-import type { Sound } from './sounds.ts';
+import type { HeardFact } from './room-user.ts';
 
 export type CallerCommand =
   | { readonly type: 'join'; readonly room: string; readonly url: string; readonly token: string }
@@ -13,10 +13,9 @@ export type CallerFact =
   /** Somebody came, or was there already. */
   | { readonly type: 'came'; readonly identity: string }
   | { readonly type: 'went'; readonly identity: string }
-  | { readonly type: 'track'; readonly identity: string }
+  | HeardFact
   /** What the agent shows of itself: listening, thinking, ... */
   | { readonly type: 'state'; readonly identity: string; readonly state: string }
-  | ({ readonly type: 'sound'; readonly identity: string } & Sound)
   /** The last 20 ms of a tone were handed over. */
   | { readonly type: 'said' }
   /** Out of the room, on purpose or not. */

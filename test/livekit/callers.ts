@@ -1,10 +1,10 @@
 // Callers of a test: each in a room of its own, all in one process, each telling what it hears.
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import type { CallerCommand, CallerFact, CallerReport } from './callers-protocol.ts';
 import type { LivekitAccess } from './server.ts';
 import { tokenFor } from './tokens.ts';
 import { Told, type WaitOptions } from './told.ts';
+import { endUser, forkUser } from './user-child.ts';
 
 export type CallerEvent = { readonly atMs: number } & CallerFact;
 type Of<Type extends CallerFact['type']> = Extract<CallerEvent, { type: Type }>;
@@ -114,10 +114,7 @@ export class Callers {
 
   constructor(access: LivekitAccess) {
     this.#access = access;
-    this.#child = fork(fileURLToPath(new URL('./callers-process.ts', import.meta.url)), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: { ...process.env, NODE_ENV: 'production' },
-    });
+    this.#child = forkUser('callers-process.ts');
     this.#ready = new Promise((resolve) => {
       this.#child.on('message', (message) => {
         const report = message as CallerReport; // sent by callers-process.ts only
@@ -139,12 +136,7 @@ export class Callers {
     return caller;
   }
 
-  async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
-    this.#child.send({ type: 'exit' } satisfies CallerCommand);
-    await ended;
-    clearTimeout(limit);
+  end(): Promise<void> {
+    return endUser(this.#child);
   }
 }

@@ -1,9 +1,9 @@
 import { type Room, SimulateScenarioKind } from '@livekit/rtc-node';
-import { RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import { createRuntime } from '../../src/runtime/create-runtime.ts';
 import { disposeLivekit, livekitTransport } from '../../src/transports/livekit/index.ts';
+import { roomClient } from './api-clients.ts';
 import { type LiveCall, startLiveCall, talk } from './call.ts';
 import { isSound } from './reports.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
@@ -11,7 +11,7 @@ import { tokenFor } from './tokens.ts';
 import { toneProviders } from './tone-providers.ts';
 
 const access = inject('livekit');
-const rooms = new RoomServiceClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret);
+const rooms = roomClient(access);
 let call: LiveCall | null = null;
 afterEach(async () => {
   await call?.end();

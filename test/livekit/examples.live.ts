@@ -1,7 +1,7 @@
-import { AgentDispatchClient } from 'livekit-server-sdk';
 import { afterEach, expect, inject, test } from 'vitest';
 import { AS_INSTALLED } from '../as-installed.ts';
 import { ROOT } from '../snippets.ts';
+import { dispatchClient } from './api-clients.ts';
 import { RemoteUser } from './remote-user.ts';
 import { type TokenOptions, tokenFor } from './tokens.ts';
 import type { UserReport } from './user-protocol.ts';
@@ -18,19 +18,17 @@ afterEach(async () => {
 async function start(file: string, options: Omit<TokenOptions, 'identity' | 'room'> = {}) {
   const access = inject('livekit');
   const room = `example-${process.pid}-${Math.random()}`;
-  worker = await WorkerProcess.start({
+  worker = new WorkerProcess({
     access,
     agentName: 'given by the example',
     file: `${ROOT}/examples/livekit/${file}`,
     args: ['--ignore-load'],
     env: { NODE_OPTIONS: ['--disable-warning=ExperimentalWarning', ...AS_INSTALLED].join(' ') },
   });
+  await worker.registered();
   user = new RemoteUser();
   await user.join(access.url, await tokenFor(access, { identity: 'user', room, ...options }));
-  return {
-    room,
-    dispatches: new AgentDispatchClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret),
-  };
+  return room;
 }
 
 const says = (text: string) => (report: UserReport) =>
@@ -48,8 +46,8 @@ test('worker.ts comes into a room that nobody dispatched it to, greets, and call
 
 test('phone.ts answers a call by name, hears its keys, and hangs up', async () => {
   const caller = { kind: 'sip', attributes: { 'sip.callStatus': 'active' } } as const;
-  const { room, dispatches } = await start('phone.ts', caller);
-  await dispatches.createDispatch(room, 'phone-menu');
+  const room = await start('phone.ts', caller);
+  await dispatchClient(inject('livekit')).createDispatch(room, 'phone-menu');
   await user.until(says('You are talking to a machine.'), { limitMs: 20_000, what: 'the menu' });
   user.send({ type: 'press', code: 0, digit: '0' });
   await user.until(says('nobody is here'), { limitMs: 20_000, what: 'that there is no operator' });

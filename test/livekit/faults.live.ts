@@ -1,15 +1,15 @@
 // What may go wrong between the agent and its room, on the wire and by decision of the server.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Room, SimulateScenarioKind } from '@livekit/rtc-node';
-import { RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { roomClient } from './api-clients.ts';
 import { type LiveCall, startLiveCall, talk } from './call.ts';
 import { isFinalOf, isSound } from './reports.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 const access = inject('livekit');
-const server = new RoomServiceClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret);
+const server = roomClient(access);
 let call: LiveCall | null = null;
 let wire: TcpProxy | null = null;
 afterEach(async () => {

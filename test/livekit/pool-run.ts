@@ -1,5 +1,5 @@
 // Workers, callers and dispatches of one test, with names that no other test uses; all of it is gone after `end`.
-import { AgentDispatchClient } from 'livekit-server-sdk';
+import { dispatchClient } from './api-clients.ts';
 import { type Caller, Callers } from './callers.ts';
 import type { LivekitAccess } from './server.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
@@ -26,7 +26,7 @@ export class PoolRun {
   ): Promise<WorkerProcess> {
     const worker = new WorkerProcess({ access: this.access, agentName: this.agentName, options, ...more });
     this.workers.push(worker); // first, so that a worker that does not come up is ended too
-    await worker.until('registered', { limitMs: 30_000 });
+    await worker.registered();
     return worker;
   }
 
@@ -38,9 +38,8 @@ export class PoolRun {
 
   /** Asks for an agent in this room. Resolves with the time at which it was asked for. */
   async dispatch({ room }: Caller): Promise<number> {
-    const { url, apiKey, apiSecret } = this.access;
     const atMs = Date.now();
-    await new AgentDispatchClient(url.replace('ws', 'http'), apiKey, apiSecret).createDispatch(room, this.agentName);
+    await dispatchClient(this.access).createDispatch(room, this.agentName);
     return atMs;
   }
 

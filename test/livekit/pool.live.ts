@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { isAlive } from '../is-alive.ts';
 import { PoolRun } from './pool-run.ts';
-import { isAlive, type WorkerProcess } from './worker-process.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
 let run: PoolRun;
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AgentDispatchClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, expect, inject, test } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { defineWorker } from '../../src/worker/define-worker.ts';
 import { WorkerManager } from '../../src/worker/worker-manager.ts';
+import { dispatchClient } from './api-clients.ts';
 import { type BrowserUser, browserUser } from './browser-user.ts';
 import { ANSWER, type LiveAgent, prepareAgent } from './call.ts';
 import { tokenFor } from './tokens.ts';
@@ -89,8 +89,7 @@ test('a job that is dispatched after the user has spoken hears it, by default', 
       preConnectBuffer: true,
     });
     await delay(3_000); // all is said
-    const dispatches = new AgentDispatchClient(access.url.replace('ws', 'http'), access.apiKey, access.apiSecret);
-    await dispatches.createDispatch(name, name);
+    await dispatchClient(access).createDispatch(name, name);
     const said = "Object.values(seen.transcripts).some(({ text, isFinal }) => isFinal && text.includes('one two'))";
     const seen = await page.until(said, 20_000);
     expect(Object.values(seen.transcripts).filter(({ identity }) => identity === 'user')).toMatchObject([

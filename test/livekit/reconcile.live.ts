@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AgentDispatchClient } from 'livekit-server-sdk';
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { dispatchClient } from './api-clients.ts';
 import type { Caller } from './callers.ts';
 import { PoolRun } from './pool-run.ts';
-import { WorkerProcess } from './worker-process.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
 /** A new agent says something at once, so that it is heard. */
 const greets = { env: { GREETING: 'one two three four five six' } };
@@ -36,14 +36,11 @@ async function heardAgain(callers: readonly Caller[], marks: readonly number[], 
   );
 }
 
-function dispatches(): AgentDispatchClient {
-  const { url, apiKey, apiSecret } = inject('livekit');
-  return new AgentDispatchClient(url.replace('ws', 'http'), apiKey, apiSecret);
-}
+const dispatches = dispatchClient(inject('livekit'));
 
 /** Those for the agent of this test; a room that was opened without any has one for agents without a name. */
 async function dispatchesIn(room: string) {
-  return (await dispatches().listDispatch(room)).filter(({ agentName }) => agentName === run.agentName);
+  return (await dispatches.listDispatch(room)).filter(({ agentName }) => agentName === run.agentName);
 }
 
 test('a room that nobody took is taken by a worker that starts later', async () => {
@@ -99,8 +96,7 @@ test('worker and hosts all killed: the other worker takes the rooms over', async
 test('an agent without a name is dispatched again too', async () => {
   const [caller] = await run.wait(1);
   if (caller === undefined) throw new Error('no caller');
-  const worker = await WorkerProcess.start({ access: inject('livekit'), agentName: '', ...greets });
-  run.workers.push(worker);
+  const worker = await run.worker({}, { agentName: '', ...greets });
   // A first try that the server gave to nobody is seen as such after 8 s and two looks.
   await caller.until('track', { limitMs: 40_000 });
   const mark = caller.mark;
@@ -114,7 +110,7 @@ test('a room whose dispatch was deleted stays without an agent', async () => {
   const [caller] = await run.calls(1);
   if (caller === undefined) throw new Error('no caller');
   const [dispatch] = await dispatchesIn(caller.room);
-  await dispatches().deleteDispatch(dispatch?.id ?? '', caller.room);
+  await dispatches.deleteDispatch(dispatch?.id ?? '', caller.room);
   await vi.waitFor(() => expect(caller.company).toEqual([]), { timeout: 10_000 });
   await delay(12_000); // several looks
   expect(caller.company).toEqual([]);

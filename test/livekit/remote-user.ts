@@ -1,7 +1,7 @@
 // The test's hold on a user process: commands in, reports out, and a wait that ends with the report it is for.
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { Told, type WaitOptions } from './told.ts';
+import { endUser, forkUser } from './user-child.ts';
 import type { UserCommand, UserReport } from './user-protocol.ts';
 
 export class RemoteUser {
@@ -12,10 +12,7 @@ export class RemoteUser {
   readonly #failures = new Set<UserReport>();
 
   constructor() {
-    this.#child = fork(fileURLToPath(new URL('./user-process.ts', import.meta.url)), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: { ...process.env, NODE_ENV: 'production' },
-    });
+    this.#child = forkUser('user-process.ts');
     this.#child.on('message', (report) => this.#hear(report as UserReport)); // sent by user-process.ts only
   }
 
@@ -70,21 +67,12 @@ export class RemoteUser {
 
   /** The process is gone after this. Rejects when a command failed and nobody waited for that. */
   async end(): Promise<void> {
-    await this.#exit();
+    await endUser(this.#child);
     if (this.#failures.size > 0) throw new Error(`commands of the user failed: ${JSON.stringify([...this.#failures])}`);
   }
 
   #hear(report: UserReport): void {
     if (report.type === 'failed' && !this.#mayFail.has(report.command)) this.#failures.add(report);
     this.#told.add(report);
-  }
-
-  async #exit(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.killed) return;
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    const limit = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
-    this.send({ type: 'exit' });
-    await ended;
-    clearTimeout(limit);
   }
 }

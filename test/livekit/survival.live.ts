@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { isAlive } from '../is-alive.ts';
 import type { Caller } from './callers.ts';
 import { PoolRun } from './pool-run.ts';
 import { type LivekitServer, startOwnServer } from './server.ts';
-import { isAlive, type WorkerProcess } from './worker-process.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
 let run: PoolRun;
 

@@ -1,42 +1,15 @@
 // A user in a process of its own, as in real life: joins a room, makes sounds, types, and reports what it hears and sees.
-import {
-  AudioSource,
-  type AudioStream,
-  dispose,
-  LocalAudioTrack,
-  Room,
-  RoomEvent,
-  TrackPublishOptions,
-  TrackSource,
-} from '@livekit/rtc-node';
+import { RoomEvent, TrackSource } from '@livekit/rtc-node';
+import { obeyTest, RoomUser } from './room-user.ts';
 import { type Show, show } from './shown-video.ts';
-import { listen, RATE, tone } from './sounds.ts';
 import type { UserCommand, UserReport } from './user-protocol.ts';
-
-const room = new Room();
-const source = new AudioSource(RATE, 1, 200);
-const track = LocalAudioTrack.createAudioTrack('microphone', source);
-const shown = new Map<Show['source'], () => Promise<void>>();
-let speaking: Promise<void> = Promise.resolve();
-let generation = 0;
 
 const tell = (report: UserReport) => process.send?.(report);
 
-/** One tone after another; a newer one cuts it short. */
-async function speak(durationMs: number, hz: number): Promise<void> {
-  const mine = generation;
-  await tone(source, { durationMs, hz, isWanted: () => mine === generation });
-  tell({ type: 'said', durationMs });
-}
+const user = new RoomUser(tell);
+const { room } = user;
+const shown = new Map<Show['source'], () => Promise<void>>();
 
-room.on(RoomEvent.TrackSubscribed, (remote, publication, participant) => {
-  tell({ type: 'track', identity: participant.identity, source: publication.source ?? -1 });
-  const { identity } = participant;
-  // Only audio is published in these tests.
-  void listen(remote as ConstructorParameters<typeof AudioStream>[0], (sound) =>
-    tell({ type: 'sound', identity, ...sound }),
-  );
-});
 // What a participant comes with is told too: no change of it follows.
 room.on(RoomEvent.ParticipantConnected, ({ identity, attributes }) => {
   if (Object.keys(attributes).length > 0) tell({ type: 'attributes', identity, changed: { ...attributes } });
@@ -73,30 +46,25 @@ room.registerByteStreamHandler('lk.agent.session', async (reader, { identity }) 
   tell({ type: 'bytes', topic: 'lk.agent.session', identity, base64: bytes.toString('base64') });
 });
 
-const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, { type: Name }>) => unknown } = {
+const commands: {
+  [Name in Exclude<UserCommand['type'], 'exit'>]: (command: Extract<UserCommand, { type: Name }>) => unknown;
+} = {
   join: async ({ url, token }) => {
-    await room.connect(url, token, { autoSubscribe: true, dynacast: false });
-    await room.localParticipant?.publishTrack(
-      track,
-      new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }),
-    );
+    await user.join(url, token);
     tell({ type: 'joined' });
   },
   microphone: async ({ on }) => {
     const sid = [...(room.localParticipant?.trackPublications.values() ?? [])].find(
-      ({ source: published }) => published === TrackSource.SOURCE_MICROPHONE,
+      ({ source }) => source === TrackSource.SOURCE_MICROPHONE,
     )?.sid;
     if (sid !== undefined) await room.localParticipant?.unpublishTrack(sid);
-    if (on)
-      await room.localParticipant?.publishTrack(
-        LocalAudioTrack.createAudioTrack('microphone', source),
-        new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }),
-      );
+    if (on) await user.publishMicrophone();
   },
-  speak: ({ durationMs, hz }) => {
-    generation++;
-    speaking = speaking.then(() => speak(durationMs, hz)).catch(() => {});
-  },
+  speak: ({ durationMs, hz }) =>
+    user.speak(durationMs, hz).then(
+      () => tell({ type: 'said', durationMs }),
+      () => {}, // the room may end first
+    ),
   type: ({ text }) => room.localParticipant?.sendText(text, { topic: 'lk.chat' }),
   data: async ({ topic, base64, to, repeat = 1 }) => {
     const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
@@ -115,20 +83,10 @@ const commands: { [Name in UserCommand['type']]: (command: Extract<UserCommand, 
   },
   hide: ({ source }) => shown.get(source)?.(),
   leave: () => room.disconnect(),
-  exit: async () => {
-    await room.disconnect().catch(() => {});
-    await dispose();
-    process.exit(0);
-  },
 };
 
-process.on('message', async (message) => {
-  const command = message as UserCommand; // sent by remote-user.ts only
-  try {
-    await commands[command.type](command as never); // the table is keyed by the type
-  } catch (error) {
-    tell({ type: 'failed', command: command.type, message: String(error) });
-  }
-});
-process.on('disconnect', () => process.exit(0));
-tell({ type: 'ready' });
+obeyTest<UserCommand>(
+  () => [room],
+  (command) => commands[command.type](command as never), // the table is keyed by the type
+  ({ type }, message) => tell({ type: 'failed', command: type, message }),
+);

@@ -1,4 +1,5 @@
 // What a test and its user process say to each other.
+import type { HeardFact } from './room-user.ts';
 import type { Show } from './shown-video.ts';
 
 export type UserCommand =
@@ -32,16 +33,7 @@ export type UserReport =
   | { readonly type: 'ready' }
   | { readonly type: 'joined' }
   | { readonly type: 'said'; readonly durationMs: number }
-  | { readonly type: 'track'; readonly identity: string; readonly source: number }
-  /** Sound from the room began or ended; `rms` of full scale 1: of the first 20 ms, and the loudest of all. */
-  | {
-      readonly type: 'sound';
-      readonly on: boolean;
-      readonly rms: number;
-      readonly atMs: number;
-      /** Whose. */
-      readonly identity: string;
-    }
+  | HeardFact
   | {
       readonly type: 'attributes';
       readonly identity: string;

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import decode, { init } from '@jsquash/jpeg/decode.js';
 import { TrackSource } from '@livekit/rtc-node';
-import { RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import type { ChatImage, ChatRequest } from '../../src/providers/llm.ts';
 import type { SessionOptionsInput } from '../../src/runtime/session-options.ts';
 import { ScriptedLlm } from '../../src/testing/scripted-llm.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
+import { roomClient } from './api-clients.ts';
 import { type LiveCall, startLiveCall } from './call.ts';
 import { isFinalOf } from './reports.ts';
 import type { Show } from './shown-video.ts';
@@ -107,13 +107,11 @@ test('a camera that is muted shows nothing', async () => {
   await start({ silentFps: 5 });
   call.user.send({ type: 'show', ...RED });
   await untilReceived(1);
-  const { url, apiKey, apiSecret } = inject('livekit');
-  const server = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
   const camera = [...(call.transport.connection?.user?.trackPublications.values() ?? [])].find(
     ({ source }) => source === TrackSource.SOURCE_CAMERA,
   );
   const muted = told('trackMuted');
-  await server.mutePublishedTrack(call.room, 'user', camera?.sid ?? '', true);
+  await roomClient(inject('livekit')).mutePublishedTrack(call.room, 'user', camera?.sid ?? '', true);
   await muted;
   expect(await ask('What is this?')).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions, WorkerStatus } from '../../src/worker/index.ts';
+import { isAlive } from '../is-alive.ts';
 import type { LivekitAccess } from './server.ts';
 import { Told, type WaitOptions } from './told.ts';
 
@@ -76,11 +77,9 @@ export class WorkerProcess {
     }
   }
 
-  /** Started and registered. */
-  static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(options);
-    await worker.until('registered', { limitMs: 30_000 });
-    return worker;
+  /** Loading the program takes most of this. */
+  async registered(): Promise<void> {
+    await this.until('registered', { limitMs: 30_000 });
   }
 
   get lines(): readonly WorkerLine[] {
@@ -145,15 +144,6 @@ export class WorkerProcess {
     } catch {
       // a warning of Node
     }
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    // A process that has ended and was not waited for yet is still listed.
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
   }
 }
 

@@ -1,10 +1,10 @@
-import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { defineWorker } from '../../src/worker/define-worker.ts';
 import { WorkerManager } from '../../src/worker/worker-manager.ts';
 import type { JobReport } from '../../src/worker/worker-scope.ts';
+import { dispatchClient, roomClient } from './api-clients.ts';
 import { ANSWER } from './call.ts';
 import { RemoteUser } from './remote-user.ts';
 import { isSound } from './reports.ts';
@@ -45,15 +45,13 @@ afterEach(async () => {
 
 afterAll(() => disposeLivekit());
 
-const http = () => inject('livekit').url.replace('ws', 'http');
-
 async function dispatch(): Promise<{ readonly user: RemoteUser; readonly room: string }> {
   const access = inject('livekit');
   const room = `dispatched-${process.pid}-${++count}`;
   const user = new RemoteUser();
   users.push(user);
   await user.join(access.url, await tokenFor(access, { identity: 'user', room }));
-  await new AgentDispatchClient(http(), access.apiKey, access.apiSecret).createDispatch(room, NAME, { metadata: 'm' });
+  await dispatchClient(access).createDispatch(room, NAME, { metadata: 'm' });
   await user.until(({ type }) => type === 'track', { what: 'the track of the agent' });
   return { user, room };
 }
@@ -93,8 +91,7 @@ test('a drain lets the call go on to its end', async () => {
 
 test('a room that is deleted ends the job', async () => {
   const { room } = await dispatch();
-  const { apiKey, apiSecret } = inject('livekit');
-  await new RoomServiceClient(http(), apiKey, apiSecret).deleteRoom(room);
+  await roomClient(inject('livekit')).deleteRoom(room);
   await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 10_000 });
   expect(manager.status.jobs).toEqual([]);
 });

@@ -93,18 +93,6 @@ export const sessionChannel: MutantTable = {
   tests: ['test/transports/livekit/session-channel.test.ts'],
   mutants: [
     {
-      name: 'control: every session of the room answers',
-      file: 'agent-control.ts',
-      find: 'if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;',
-      replace: '',
-    },
-    {
-      name: 'a session takes the streams of the user of another',
-      file: 'shared-room.ts',
-      find: 'return seats.sort((a, b) => b.nearnessTo(identity) - a.nearnessTo(identity));',
-      replace: 'return seats;',
-    },
-    {
       name: 'session channel: anyone in the room is answered',
       file: 'session-channel.ts',
       find: 'mayBeUser && open < MAX_OPEN',

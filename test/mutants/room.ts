@@ -96,6 +96,24 @@ export const room: MutantTable = {
       replace: '',
     },
     {
+      name: 'control: every session of the room answers',
+      file: 'agent-control.ts',
+      find: 'if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;',
+      replace: '',
+    },
+    {
+      name: 'control: a session that does not listen keeps others from answering',
+      file: 'shared-room.ts',
+      find: '.find(({ answersControl }) => answersControl);',
+      replace: '[0];',
+    },
+    {
+      name: 'a session takes the streams of the user of another',
+      file: 'shared-room.ts',
+      find: 'return seats.sort((a, b) => b.nearnessTo(identity) - a.nearnessTo(identity));',
+      replace: 'return seats;',
+    },
+    {
       name: 'a native side that hangs is not told',
       file: 'room-speaker.ts',
       find: 'this.#onStuck?.();',

@@ -139,11 +139,13 @@ export class AgentControl {
   /** No message is taken any more; answers under way still go out. Idempotent. */
   stop(): void {
     this.#isStopped = true;
+    this.#stay?.connection.room.answerControl?.(false);
     for (const leave of this.#leave) leave();
   }
 
   #join(connection: RoomConnection): void {
     this.#stay = new ChannelStay(connection, CONTROL_TOPIC);
+    connection.room.answerControl?.(true);
     connection.room.on('dataReceived', (payload, participant, _kind, topic) => {
       if (topic !== CONTROL_TOPIC || participant === undefined) return;
       if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;

@@ -17,7 +17,9 @@ export interface SessionRoom extends RtcRoom {
   readonly sentRecordings?: SentRecordings;
   /** Told whom the session talks to, or waits for; null: whoever comes. */
   linkTo?(identity: string | null): void;
-  /** Does another session of the room talk to this participant? It answers them. */
+  /** Told whether control messages are answered here. */
+  answerControl?(isAnswering: boolean): void;
+  /** Does another session of the room that answers control messages talk to this participant? It answers them. */
   isElsewhere?(identity: string): boolean;
 }
 
@@ -61,6 +63,7 @@ export class RoomSeat implements SessionRoom {
   #real: RtcRoom | null = null;
   #linked: string | null = null;
   #self: RtcLocalParticipant | undefined;
+  #answersControl = false;
 
   constructor(host: SeatHost, guest: string | null) {
     this.#host = host;
@@ -131,6 +134,14 @@ export class RoomSeat implements SessionRoom {
   linkTo(identity: string | null): void {
     this.#linked = identity;
     if (this.#real !== null) this.#host.seated(this);
+  }
+
+  get answersControl(): boolean {
+    return this.#answersControl;
+  }
+
+  answerControl(isAnswering: boolean): void {
+    this.#answersControl = isAnswering;
   }
 
   isElsewhere(identity: string): boolean {

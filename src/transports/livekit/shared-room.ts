@@ -121,7 +121,7 @@ export class SharedRoom implements SeatHost {
   }
 
   isElsewhere(seat: RoomSeat, identity: string): boolean {
-    const nearest = this.#nearest(identity)[0];
+    const nearest = this.#nearest(identity).find(({ answersControl }) => answersControl);
     return nearest !== undefined && nearest !== seat && nearest.nearnessTo(identity) >= NEARNESS.linked;
   }
 

@@ -423,7 +423,8 @@ describe('streams that come before the session they are for', () => {
 describe('sessions that see the whole room', () => {
   const encoder = new TextEncoder();
 
-  async function twoInPublic(from: AgentControlOptions['from'] = 'user') {
+  /** `controlled`: those whose sessions have the channel. */
+  async function twoInPublic(from: AgentControlOptions['from'] = 'user', controlled = ['ann', 'bob']) {
     const room = start();
     const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
     room.world.present.push(ann, bob);
@@ -431,7 +432,8 @@ describe('sessions that see the whole room', () => {
     const sessions = { ann: new ObservedFake(), bob: new ObservedFake() };
     for (const name of ['ann', 'bob'] as const) {
       sessions[name].state = 'idle';
-      attachAgentControl(sessions[name], seats[name].transport, name === 'ann' ? { from } : {});
+      if (controlled.includes(name))
+        attachAgentControl(sessions[name], seats[name].transport, name === 'ann' ? { from } : {});
     }
     await seats.ann.open();
     await seats.bob.open();
@@ -461,6 +463,27 @@ describe('sessions that see the whole room', () => {
     const { ask, bob, sessions } = await twoInPublic('everyone');
     expect(await ask(bob)).toEqual([[['bob'], 'result']]);
     expect(sessions.ann.calls).toEqual([]);
+  });
+
+  test('a session without the channel keeps none that has it from answering', async () => {
+    const { ask, bob, sessions } = await twoInPublic('everyone', ['ann']);
+    expect(await ask(bob)).toEqual([[['bob'], 'result']]);
+    expect(sessions.ann.calls).toHaveLength(1);
+  });
+
+  test('of two sessions with one participant the one that has the channel answers, until it stops listening', async () => {
+    const { seat, ask, bob, sessions } = await twoInPublic('user', ['ann']);
+    const [second, third] = [new ObservedFake(), new ObservedFake()];
+    const controls = [second, third].map((session) => {
+      session.state = 'idle';
+      const { transport, open } = seat(null, 'bob');
+      return { control: attachAgentControl(session, transport, {}), open };
+    });
+    for (const { open } of controls) await open();
+    expect(await ask(bob)).toEqual([[['bob'], 'result']]);
+    controls[0]?.control.stop();
+    expect(await ask(bob)).toEqual([[['bob'], 'result']]);
+    expect([sessions.bob, second, third].map(({ calls }) => calls.length)).toEqual([0, 1, 1]);
   });
 
   test('unless another one names who asks', async () => {

@@ -18,7 +18,7 @@ import type { JobDecision } from './define-worker.ts';
 import type { JobInfo } from './job-info.ts';
 import type { JobRecord } from './job-table.ts';
 import { OPEN_TIMEOUT_MS } from './open-in-time.ts';
-import { isDispatchGone } from './reconciler/dispatch-gone.ts';
+import { endDeleted, isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
@@ -227,7 +227,11 @@ function jobLogicOf(parts: JobParts) {
       lookAgain: (_, { jobId }) =>
         withRecord(jobId, (record) => {
           const seen = lookAgain(record.run?.presence(), scope.clock.now());
-          scope.logger.info({ ...idsOf(record), seen }, 'the server took a leave of the agent for the end of the job');
+          if (seen === 'inRoom' || seen === 'left')
+            scope.logger.info(
+              { ...idsOf(record), seen },
+              'the server took a leave of the agent for the end of the job',
+            );
           if (seen === 'away') record.actor?.send({ type: 'job.terminate', isDoubtful: true });
           else if (seen === 'removed') record.actor?.send({ type: 'job.stop', reason: 'terminated by the server' });
           else if (seen === 'left') reconciler?.left(record);
@@ -319,8 +323,7 @@ function startRun(parts: JobParts, record: JobRecord): void {
 /** A dispatch that was deleted is no reason to wait for the second look. */
 async function askServer({ api, logger }: WorkerScope, record: JobRecord): Promise<void> {
   try {
-    if (api === null || !(await isDispatchGone(api, record.served))) return;
-    record.actor?.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
+    if (api !== null && (await isDispatchGone(api, record.served))) endDeleted(record);
   } catch (error) {
     logger.debug({ ...idsOf(record), error: textOf(error) }, 'a termination could not be checked');
   }

@@ -424,6 +424,7 @@ describe('what becomes of a job', () => {
     await worker.end();
   });
 
+  const LEAVE = 'the server took a leave of the agent for the end of the job';
   const doubted = async (...states: Presence[]) => {
     const worker = startTestWorker();
     await worker.start();
@@ -441,10 +442,14 @@ describe('what becomes of a job', () => {
   ])('a termination of an agent that %s ends nothing', async (_, states) => {
     const worker = await doubted(...states);
     await worker.clock.advance(3_000);
-    if (states.at(-1) === 'lost') worker.job('AJ_1').context.reportPresence('joined');
+    if (states.at(-1) === 'lost') {
+      await worker.clock.advance(20_000);
+      worker.job('AJ_1').context.reportPresence('joined');
+    }
     await worker.clock.advance(200_000);
     expect(worker.job('AJ_1').context.signal.aborted).toBe(false);
     expect(worker.reports).toEqual([]);
+    expect(worker.lines.filter(({ message }) => message === LEAVE)).toHaveLength(1);
     await worker.end();
   });
 
@@ -454,6 +459,7 @@ describe('what becomes of a job', () => {
     worker.job('AJ_1').context.reportPresence('removed');
     await worker.clock.advance(1_010);
     expect(worker.reports).toEqual([expect.objectContaining({ outcome: 'succeeded', error: null })]);
+    expect(worker.lines.filter(({ message }) => message === LEAVE)).toEqual([]);
     await worker.end();
   });
 

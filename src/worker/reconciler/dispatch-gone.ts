@@ -1,5 +1,7 @@
-// Asks the server whether a dispatch was deleted, of which it tells the worker only while it thinks that the job runs there.
+// Asks the server whether a dispatch was deleted, of which it tells the worker only while it thinks that the job runs there,
+// and ends its job.
 import type { JobInfo } from '../job-info.ts';
+import type { JobRecord } from '../job-table.ts';
 import type { ServerApi } from '../server-api.ts';
 import { CALL_MS, orNull } from './room-case.ts';
 
@@ -14,4 +16,10 @@ export async function isDispatchGone(
   if (!rooms.some(({ sid }) => sid === roomSid)) return false;
   const dispatches = await orNull(api.listDispatch(roomName, { timeoutMs: CALL_MS }));
   return dispatches !== null && !dispatches.some(({ id }) => id === dispatchId);
+}
+
+/** The job may have ended while the server was asked. */
+export function endDeleted(record: Pick<JobRecord, 'actor'> | undefined): void {
+  if (record?.actor?.getSnapshot().status !== 'active') return;
+  record.actor.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
 }

@@ -1,7 +1,7 @@
 // Finds rooms that wait for an agent of this worker and dispatches them again, once, however many workers look.
 import { type ActorRefFrom, type AnyActorRef, fromPromise } from 'xstate';
 import { textOf } from '../../errors.ts';
-import { type ReconcilerEvent, reconcilerMachine } from '../../machines/reconciler.machine.ts';
+import type { ReconcilerEvent, reconcilerMachine } from '../../machines/reconciler.machine.ts';
 import { type RedispatchOutput, redispatchMachine } from '../../machines/redispatch.machine.ts';
 import {
   type ChildSpec,
@@ -15,7 +15,9 @@ import type { JobInfo } from '../job-info.ts';
 import type { JobRecord } from '../job-table.ts';
 import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server-api.ts';
 import type { JobReport, WorkerScope } from '../worker-scope.ts';
+import { endDeleted } from './dispatch-gone.ts';
 import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';
+import { lookSpecOf } from './look-spec.ts';
 import { releaseRoom } from './release.ts';
 import { CALL_MS, orNull, RoomCase, type RoomCaseOptions } from './room-case.ts';
 import { isShared, RoomWatch, roomJobOf, type Verdict } from './room-watch.ts';
@@ -33,9 +35,6 @@ export interface ReconcilerStatus {
 /** What to say to an offer. `terminate`: nobody else is to be asked either. */
 export type OfferVerdict = 'take' | 'refuse' | 'terminate';
 
-const EVERY_MS = 2_500;
-const LOOK_MS = 15_000;
-const MAX_DELAY_MS = 60_000;
 /** The server waits for 3 s for the answer to an offer. */
 export const OFFER_CHECK_MS = 1_500;
 /** A filter that said no is not asked about the same room again at once. */
@@ -107,28 +106,14 @@ export class Reconciler {
   }
 
   lookSpec(): ChildSpec<unknown> {
-    const logic = reconcilerMachine.provide({
-      actors: { look: fromPromise(({ signal }) => this.#lookAndTell(signal)) },
-    });
-    return {
+    return lookSpecOf({
       id: 'reconciler',
-      restart: 'permanent',
-      shutdown: 'brutal_kill',
-      // A look has no right to cost the calls of the worker anything, not even when it crashes each time.
-      backoff: { initialMs: EVERY_MS },
-      start: () => ({
-        logic,
-        input: {
-          everyMs: EVERY_MS,
-          lookMs: LOOK_MS,
-          maxDelayMs: MAX_DELAY_MS,
-          jitterSeed: Math.floor(this.#scope.ids.random() * 2 ** 31),
-        },
-        onSpawn: (ref) => {
-          this.#actor = ref as ActorRefFrom<typeof logic>; // made from the logic above
-        },
-      }),
-    };
+      ids: this.#scope.ids,
+      look: (signal) => this.#lookAndTell(signal),
+      onSpawn: (ref) => {
+        this.#actor = ref;
+      },
+    });
   }
 
   get status(): ReconcilerStatus {
@@ -324,7 +309,7 @@ export class Reconciler {
     const { jobs, clock, logger } = this.#scope;
     if (verdict.kind === 'end') {
       logger.warn({ jobId: verdict.jobId, room: room.name }, 'the dispatch of a running job is gone');
-      jobs.get(verdict.jobId)?.actor?.send({ type: 'job.stop', reason: 'its dispatch was deleted' });
+      endDeleted(jobs.get(verdict.jobId));
       return;
     }
     const { dispatchId } = verdict;

@@ -96,6 +96,12 @@ export const room: MutantTable = {
       replace: '',
     },
     {
+      name: 'who comes in while a private voice is being published lets everybody hear it',
+      file: 'shared-room.ts',
+      find: '[...tracks, ...this.#unnamed]',
+      replace: 'tracks',
+    },
+    {
       name: 'control: every session of the room answers',
       file: 'agent-control.ts',
       find: 'if (connection.room.isElsewhere?.(participant.identity) === true && !this.#isNamed(participant.identity)) return;',

@@ -65,6 +65,8 @@ export class SharedRoom implements SeatHost {
   readonly #seats = new Set<RoomSeat>();
   readonly #topics = new Map<string, readonly [StreamKind, string]>();
   readonly #tracks = new Map<RtcPublication, RoomSeat>();
+  /** Tracks that are being published: whoever comes in meanwhile must not hear them either. */
+  readonly #unnamed = new Set<PublishedTrack>();
   readonly #states = new Map<RoomSeat, string>();
   readonly #waiting: WaitingStreams;
   #rtc: Rtc | null = null;
@@ -141,9 +143,7 @@ export class SharedRoom implements SeatHost {
 
   /** Nobody may hear a private track before it is known whose it is; when that cannot be said it is not published. */
   async publish(seat: RoomSeat, publish: () => Promise<RtcPublication>): Promise<RtcPublication> {
-    if (seat.guest !== null) await this.#limit({ sid: undefined, listener: seat.guest });
-    const publication = await publish();
-    this.#tracks.set(publication, seat);
+    const publication = await this.#publishUnnamed(seat, publish);
     try {
       await this.#limit();
     } catch (error) {
@@ -275,12 +275,24 @@ export class SharedRoom implements SeatHost {
     this.#left = Promise.all([this.#left, left]);
   }
 
-  /** `next`: a private track that is about to be published. */
-  async #limit(next?: PublishedTrack): Promise<void> {
+  async #publishUnnamed(seat: RoomSeat, publish: () => Promise<RtcPublication>): Promise<RtcPublication> {
+    const next = { sid: undefined, listener: seat.guest };
+    this.#unnamed.add(next);
+    try {
+      if (seat.guest !== null) await this.#limit();
+      const publication = await publish();
+      this.#tracks.set(publication, seat);
+      return publication;
+    } finally {
+      this.#unnamed.delete(next);
+    }
+  }
+
+  async #limit(): Promise<void> {
     const { room } = this;
     if (room?.localParticipant === undefined) return;
     const tracks = [...this.#tracks].map(([{ sid }, { guest }]) => ({ sid, listener: guest }));
-    const audience = audienceOf(next === undefined ? tracks : [...tracks, next], room.remoteParticipants.keys());
+    const audience = audienceOf([...tracks, ...this.#unnamed], room.remoteParticipants.keys());
     if (audience === null && !this.#isLimited) return;
     this.#isLimited = audience !== null;
     await (this.#options.limit ?? limitTracks)(room.localParticipant, audience);

@@ -364,6 +364,25 @@ describe('who may hear a track', () => {
     expect(heardBy(audiences.at(-1))).toEqual({ ann: ['TR_agent', 'TR_agent2'], bob: ['TR_agent'] });
   });
 
+  test('nobody else, whoever comes in or speaks publicly while it is being published', async () => {
+    const { world, audiences, seat, clock } = start();
+    world.present.push(new FakeParticipant('ann'));
+    let publish = () => {};
+    world.onPublish = () => new Promise((resolve) => (publish = resolve));
+    const opening = seat('ann').open();
+    await clock.settle({ turns: 4 });
+    expect(audiences.map(heardBy)).toEqual([{ ann: [] }]);
+    world.room.enter(new FakeParticipant('eve'));
+    await clock.settle({ turns: 4 });
+    expect(heardBy(audiences.at(-1))).toEqual({ ann: [], eve: [] });
+    world.onPublish = async () => {};
+    await seat(null, 'eve').open();
+    expect(heardBy(audiences.at(-1))).toEqual({ ann: ['TR_agent'], eve: ['TR_agent'] });
+    publish();
+    await opening;
+    expect(heardBy(audiences.at(-1))).toEqual({ ann: ['TR_agent', 'TR_agent2'], eve: ['TR_agent'] });
+  });
+
   test('a library that cannot limit listeners publishes nothing', async () => {
     const { world, limits, seat } = start();
     limits.fail = true;

@@ -83,6 +83,12 @@ export const room: MutantTable = {
       replace: '',
     },
     {
+      name: 'an agent that is removed while it joins comes back',
+      file: 'room-connection.ts',
+      find: 'throw this.#endOnTheWayIn ?? error;',
+      replace: 'throw error;',
+    },
+    {
       name: 'what waited too long is kept for ever',
       file: 'room-speaker.ts',
       find: `      this.#goOn();

@@ -69,6 +69,8 @@ export class RoomConnection implements TransportConnection {
   /** Identity of a user who was cut off. */
   #cutOff: string | null = null;
   #isOpen = false;
+  /** Why the server did not let it come in: joining again would make a deleted room anew, or push somebody out. */
+  #endOnTheWayIn: AgentError | null = null;
   #leaving: Promise<void> | null = null;
 
   /** @internal Before the room is joined: handlers that come later miss what happens on the way in. */
@@ -170,8 +172,12 @@ export class RoomConnection implements TransportConnection {
   /** Publishes the voice at once (a telephone keeps ringing until there is a track), then links to who is there. */
   async begin(): Promise<void> {
     if (this.room.localParticipant === undefined) throw new Error('the room has no local participant');
-    await this.#voice?.publish();
-    if (!this.room.isConnected) throw new Error('the room was lost while joining');
+    try {
+      await this.#voice?.publish();
+    } catch (error) {
+      throw this.#endOnTheWayIn ?? error;
+    }
+    if (!this.room.isConnected) throw this.#endOnTheWayIn ?? new Error('the room was lost while joining');
     this.#permissions.begin();
     this.#isOpen = true;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
@@ -382,6 +388,10 @@ export class RoomConnection implements TransportConnection {
     const wasOpen = this.#isOpen;
     void this.close();
     if (wasOpen) this.#open.onEvent({ type: 'closed', reason });
+    else
+      this.#endOnTheWayIn = new AgentError('ERR_TRANSPORT', `the room could not be joined: ${reason}`, {
+        retryable: false,
+      });
   }
 
   /** The call goes on in a room joined anew. */

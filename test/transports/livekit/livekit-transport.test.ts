@@ -149,6 +149,29 @@ describe('joining', () => {
     expect(message).not.toContain('eyJ');
   });
 
+  test.each([
+    ['PARTICIPANT_REMOVED', 'the agent was removed', false],
+    ['ROOM_DELETED', 'the room was deleted', false],
+    ['DUPLICATE_IDENTITY', 'another participant took the identity of the agent', false],
+    ['UNKNOWN', 'the room was lost while joining', true],
+  ] as const)(
+    'that the server ends by %s on the way in says why, and is repeated where that helps',
+    async (why, text, retryable) => {
+      const answers = [async () => {}, () => Promise.reject(new Error('the engine was closed'))];
+      for (const answer of answers) {
+        const { world, open, events } = start();
+        world.onPublish = async (room) => {
+          room.drop(WHY[why]);
+          await answer();
+        };
+        const error = await errorOf(open());
+        expect(error).toMatchObject({ code: 'ERR_TRANSPORT', retryable });
+        if (!retryable || answer === answers[0]) expect(error.message).toContain(text);
+        expect(events).toEqual([]);
+      }
+    },
+  );
+
   test('asks getToken each time, and with a fixed token uses the newest one the server gave', async () => {
     let count = 0;
     const asked = start({ getToken: () => ({ token: `jwt${++count}`, url: 'ws://other:1' }) });

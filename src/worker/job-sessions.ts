@@ -106,7 +106,7 @@ export class JobSessions {
       forget();
       onReason(reason);
       if (error === undefined) log.info({ sessionId, reason }, 'session stopped');
-      else log.error({ sessionId, reason, error: error.message }, 'session broke');
+      else log.error({ sessionId, reason, code: error.code }, 'session broke');
       if (error !== undefined && isVital) throw error;
     });
     // One that does not start is told by its start.

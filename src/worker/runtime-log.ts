@@ -1,5 +1,5 @@
 // What a runtime and its supervisors tell, as lines of a worker's log: ids, codes and names, no words of a call.
-import { AgentError, textOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import type { ExitReason, Report, ReportHandler, ReportKind } from '../supervisor/index.ts';
 import type { LogFields, Logger } from './logger.ts';
@@ -10,7 +10,7 @@ export function runtimeLog(
   idsOf: (sessionId: string) => LogFields,
 ): Required<Pick<RuntimeOptions, 'onProblem' | 'onReport' | 'onLog'>> {
   return {
-    onProblem: ({ where, error }) => logger.error({ where, error: textOf(error) }, 'problem'),
+    onProblem: ({ where, error }) => logger.error({ where, error: kindOf(error), at: placeOf(error) }, 'problem'),
     onReport: reportLog(logger, idsOf),
     // The fields of a tool may hold what the caller said.
     onLog: ({ level, sessionId, callId, toolName, message }) =>
@@ -36,11 +36,22 @@ export function reportLog(logger: Logger, idsOf: (sessionId: string) => LogField
   };
 }
 
-/** The text of an error that a part died of may quote the user; its code or class does not. */
 function codeOf(reason: Report['reason'] | ExitReason): string | undefined {
   if (typeof reason !== 'object') return reason;
   if ('shutdown' in reason) return 'shutdown';
-  const { error } = reason;
+  return kindOf(reason.error);
+}
+
+/** The text of an error may quote the user; its code or class does not. */
+function kindOf(error: unknown): string {
   if (error instanceof AgentError) return error.code;
   return error instanceof Error ? error.name : typeof error;
+}
+
+/** The line of code that threw. Taken from below the text of the error, which a stack begins with. */
+function placeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { stack = '', message } = error;
+  const textAt = stack.indexOf(message);
+  return textAt < 0 ? undefined : /\n\s+at (.+)/.exec(stack.slice(textAt + message.length))?.[1];
 }

@@ -22,7 +22,9 @@ describe('a session that broke fails its job, so that its room gets another agen
     await call.clock.advance(60_000);
     expect(call.held).toMatchObject({ count: 0, failures: [expect.stringContaining('refused')] });
     expect((await call.session.whenStopped).error).toMatchObject({ code: 'ERR_TRANSPORT' });
-    expect(call.lines).toContainEqual(expect.objectContaining({ level: 'error', message: 'session broke' }));
+    expect(call.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', message: 'session broke', code: 'ERR_TRANSPORT' }),
+    );
   });
 
   test('its parts crash again and again', async () => {

@@ -102,14 +102,20 @@ describe('what goes wrong inside of a call is in the log of the worker, with the
   test('a listener that throws', async () => {
     const call = await startCall();
     call.session.on('turn_started', () => {
-      throw new Error('oops');
+      throw new TypeError(`cannot use ${PIN}\n    at ${PIN}`);
     });
     const reply = call.session.sendText('hello');
     await call.clock.advance(20_000);
     await reply;
     expect(call.told('error')).toEqual([
-      expect.objectContaining({ message: 'problem', where: 'listener turn_started', error: 'oops' }),
+      expect.objectContaining({
+        message: 'problem',
+        where: 'listener turn_started',
+        error: 'TypeError',
+        at: expect.stringContaining('runtime-log.test.ts'),
+      }),
     ]);
+    expect(JSON.stringify(call.lines)).not.toContain('4711');
     await call.end();
   });
 

@@ -60,10 +60,10 @@ const CHECK_EVERY_MS = 1_000;
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8_192;
 
-/** Answers probes, Prometheus and operators over HTTP. It is started and closed by whoever made it; the worker knows nothing of it. */
 /** Not of this machine; a name that nobody knows; a name that cannot be asked for now. */
 const WRONG_HOST: readonly unknown[] = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'];
 
+/** Answers probes, Prometheus and operators over HTTP. It is started and closed by whoever made it; the worker knows nothing of it. */
 export class HealthServer {
   readonly #options: OptionsOf<typeof schema>;
   readonly #server: Server;

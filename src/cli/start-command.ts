@@ -158,7 +158,7 @@ async function workerIn(file: string): Promise<WorkerDefinition> {
   } catch (error) {
     throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, {
       field: 'FILE',
-      fix: 'Correct the module; a .ts file needs Node 22.18 or newer',
+      fix: 'Correct the module; a .ts file needs Node 22.18 or newer, and `"type": "module"` in package.json',
       cause: error,
     });
   }

@@ -1,5 +1,6 @@
 // What a runtime and its supervisors tell, as lines of a worker's log: ids, codes and names, no words of a call.
 import { AgentError } from '../errors.ts';
+import type { ProblemHandler } from '../observer.ts';
 import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import type { ExitReason, Report, ReportHandler, ReportKind } from '../supervisor/index.ts';
 import type { LogFields, Logger } from './logger.ts';
@@ -10,12 +11,17 @@ export function runtimeLog(
   idsOf: (sessionId: string) => LogFields,
 ): Required<Pick<RuntimeOptions, 'onProblem' | 'onReport' | 'onLog'>> {
   return {
-    onProblem: ({ where, error }) => logger.error({ where, error: kindOf(error), at: placeOf(error) }, 'problem'),
+    onProblem: problemLog(logger),
     onReport: reportLog(logger, idsOf),
     // The fields of a tool may hold what the caller said.
     onLog: ({ level, sessionId, callId, toolName, message }) =>
       logger[level]({ ...idsOf(sessionId), sessionId, callId, toolName }, message),
   };
+}
+
+/** A line for what listeners, inspectors and hooks threw. */
+export function problemLog(logger: Logger): ProblemHandler {
+  return ({ where, error }) => logger.error({ where, error: kindOf(error), at: placeOf(error) }, 'problem');
 }
 
 const MESSAGES: Readonly<Record<Exclude<ReportKind, 'progress'>, string>> = {

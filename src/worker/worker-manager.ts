@@ -26,7 +26,7 @@ import { type Logger, silentLogger } from './logger.ts';
 import { hasReconciler } from './reconciler/has-reconciler.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
-import { reportLog } from './runtime-log.ts';
+import { problemLog, reportLog } from './runtime-log.ts';
 import type { ServerApi } from './server-api.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { type WorkerTree, workerTree } from './worker-tree.ts';
@@ -164,7 +164,7 @@ export class WorkerManager {
       openSocket: options.openSocket ?? realSocket(clock),
       api: options.api ?? (clock.isVirtual ? null : serverApi({ connection, clock })),
       initialAttempts,
-      onProblem: options.onProblem ?? (({ where, error }) => logger.error({ where, error: String(error) }, 'problem')),
+      onProblem: options.onProblem ?? problemLog(logger),
       onJobReport: options.onJobReport ?? (() => {}),
     });
     this.#reconciler = reconcilerFor(this.#scope);

@@ -40,7 +40,7 @@ describe('is one line that says what to do, and an exit code', () => {
       [fixture('throwing-worker')],
       {},
       1,
-      /FILE: .*no weights in the cache.*Correct the module; a .ts file needs Node 22\.18/,
+      /FILE: .*no weights in the cache.*Correct the module; a .ts file needs Node 22\.18.*"type": "module"/,
     ],
     ['an address that is none', [IDLE_WORKER], { LIVEKIT_URL: 'lk.test:7880' }, 1, /url: .*ws, wss, http or https/],
     [

@@ -1,5 +1,5 @@
 import { AgentSession as pb } from '@livekit/protocol';
-import { afterAll, afterEach, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, expect, inject, test, vi } from 'vitest';
 import { attachAgentControl, attachSessionChannel, disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { type BrowserUser, browserUser } from './browser-user.ts';
 import { type LiveAgent, prepareAgent } from './call.ts';
@@ -21,6 +21,9 @@ async function start(): Promise<void> {
   await agent.session.start();
   const token = await tokenFor(access, { identity: 'user', room: agent.room });
   page = await browserUser(access.url, token, [{ pauseMs: 20_000 }]);
+  // What comes from somebody whom the agent has not seen yet has no sender.
+  const seen = () => agent.transport.connection?.room.remoteParticipants.has('user');
+  await vi.waitFor(() => expect(seen()).toBe(true), { timeout: 10_000 });
   await page.run(`{
     window.answers = [];
     room.registerByteStreamHandler('lk.agent.session', async (reader) => {
@@ -34,19 +37,22 @@ async function start(): Promise<void> {
 
 test('a page asks on the session channel as the official ones do: a stream whose length nobody knows', async () => {
   await start();
-  const request = new pb.SessionRequest({ requestId: 'r1', request: { case: 'runInput', value: { text: 'hi' } } });
+  const request = new pb.SessionRequest({
+    requestId: 'first-request',
+    request: { case: 'runInput', value: { text: 'hi' } },
+  });
   const bytes = new pb.AgentSessionMessage({ message: { case: 'request', value: request } }).toBinary();
   await page.run(`(async () => {
     const writer = await room.localParticipant.streamBytes({ topic: 'lk.agent.session', destinationIdentities: ['agent'] });
     await writer.write(new Uint8Array([${bytes.join()}]));
     await writer.close();
   })()`);
-  await page.until("answers.some((bytes) => String.fromCharCode(...bytes).includes('r1'))", 10_000);
+  await page.until("answers.some((bytes) => String.fromCharCode(...bytes).includes('first-request'))");
   const answers = (await page.run('answers')) as number[][]; // made by the page
   const messages = answers.map((each) => pb.AgentSessionMessage.fromBinary(Uint8Array.from(each)).toJson());
   expect(messages).toContainEqual({
     response: expect.objectContaining({
-      requestId: 'r1',
+      requestId: 'first-request',
       runInput: {
         items: [{ message: expect.objectContaining({ content: [{ text: expect.stringMatching(/^one/) }] }) }],
       },
@@ -61,7 +67,7 @@ test('a page asks by control messages in a line of JavaScript', async () => {
     new TextEncoder().encode(JSON.stringify({ type: 'getState', id: 1 })),
     { reliable: true, topic: 'agent-control', destinationIdentities: ['agent'] },
   )`);
-  await page.until("answers.some((answer) => answer.type === 'result')", 6_000);
+  await page.until("answers.some((answer) => answer.type === 'result')");
   expect(await page.run("answers.find(({ type }) => type === 'result')")).toMatchObject({
     id: 1,
     result: { agentState: 'listening', userState: 'listening' },

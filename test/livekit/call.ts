@@ -1,4 +1,5 @@
 // One call in a room of the real server: an agent with tone providers in this process, a user in another.
+import type { Room, SimulateScenarioKind } from '@livekit/rtc-node';
 import { inject } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
@@ -9,6 +10,7 @@ import type { ScriptedAnswer } from '../../src/testing/scripted-llm.ts';
 import { attachRoomIo, type LivekitTransport, livekitTransport } from '../../src/transports/livekit/index.ts';
 import { RemoteUser } from './remote-user.ts';
 import { isFinalOf, isSound } from './reports.ts';
+import { speakUntil } from './speak-until.ts';
 import { tokenFor } from './tokens.ts';
 import { toneProviders } from './tone-providers.ts';
 
@@ -116,6 +118,38 @@ export async function startLiveCall(options: LiveAgentOptions = {}): Promise<Liv
 export async function talk({ user }: LiveCall): Promise<void> {
   const from = user.reports.length;
   user.send({ type: 'speak', durationMs: 600, hz: 700 });
+  await answered(user, from);
+}
+
+/** The same where the agent may not listen to the microphone yet. */
+export async function talkAgain({ user }: LiveCall): Promise<void> {
+  const from = user.reports.length;
+  await speakUntil(user, () => user.reports.slice(from).some(isSound(true)));
+  await answered(user, from);
+}
+
+async function answered(user: RemoteUser, from: number): Promise<void> {
   await user.until(isFinalOf('agent'), { from, what: 'an answer' });
   await user.until(isSound(false), { from, what: 'its sound' });
+}
+
+/** The agent is thrown out of its room and is there again: its track is published anew. */
+export async function comesBack(call: LiveCall, scenario: SimulateScenarioKind): Promise<void> {
+  const from = call.user.reports.length;
+  await simulate(call, scenario);
+  await call.user.until(({ type }) => type === 'track', { from, limitMs: 20_000, what: 'the track published anew' });
+}
+
+export async function simulate({ transport }: LiveCall, scenario: SimulateScenarioKind): Promise<void> {
+  const room = transport.connection?.room as Room | undefined; // the real library runs here
+  if (room === undefined) throw new Error('the agent is in no room');
+  await room.simulateScenario(scenario);
+}
+
+/** Resolves when the room tells the agent of it. */
+export function toldOf(
+  { transport }: LiveCall,
+  event: 'trackPublished' | 'trackUnpublished' | 'trackMuted' | 'trackSubscribed',
+): Promise<void> {
+  return new Promise((resolve) => transport.connection?.room.on(event, () => resolve()));
 }

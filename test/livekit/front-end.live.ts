@@ -46,7 +46,8 @@ test('a reply that was interrupted by voice shows what was heard, in the words o
   const long = Array.from({ length: 40 }, (_, i) => `w${i}`).join(' '); // 12 s
   let count = 0;
   await start(
-    [{ pauseMs: 3_000 }, 'Tell me all about it.', { pauseMs: 4_000 }, 'Stop it now please.', { pauseMs: 20_000 }],
+    // The page is there first, and its microphone runs: the agent has to be in before the words.
+    [{ pauseMs: 6_000 }, 'Tell me all about it.', { pauseMs: 4_000 }, 'Stop it now please.', { pauseMs: 20_000 }],
     {
       answer: () => ({ text: ++count === 1 ? long : 'all right then', firstTokenMs: 0, durationMs: 0 }),
       options: { endpointing: { minDelayMs: 500 }, interruption: { minDurationMs: 200 } },

@@ -15,14 +15,14 @@ const jobsOf = (worker: WorkerProcess) => worker.said('job running').map(({ room
 test('two workers share the calls, and each call is answered', async () => {
   const workers = [await run.worker(), await run.worker()];
   const callers = await run.calls(8);
-  const shares = workers.map(jobsOf);
-  expect(shares.flat().sort()).toEqual(callers.map(({ room }) => room).sort());
-  console.log(`shares of 8 calls: ${shares.map((rooms) => rooms.length).join(' and ')}`);
-  // Each offer goes to one of two at random, by load: that one gets all eight happens once in 128 runs at equal load.
-  expect(Math.min(...shares.map((rooms) => rooms.length))).toBeGreaterThan(0);
-  const answersMs = await Promise.all(callers.map((caller) => caller.turn()));
-  expect(answersMs).toHaveLength(8);
-});
+  const shares = () => workers.map((worker) => jobsOf(worker).length);
+  // Each offer goes to one of two at random, by load: at equal load one gets all eight once in 128 runs.
+  while (Math.min(...shares()) === 0 && callers.length < 16) callers.push(...(await run.calls(2)));
+  expect(workers.flatMap(jobsOf).sort()).toEqual(callers.map(({ room }) => room).sort());
+  console.log(`shares of ${callers.length} calls: ${shares().join(' and ')}`);
+  expect(Math.min(...shares())).toBeGreaterThan(0);
+  await Promise.all(callers.map((caller) => caller.turn()));
+}, 60_000);
 
 test('ten dispatches within five seconds: every agent is in its room within two seconds', async () => {
   const worker = await run.worker();
@@ -64,6 +64,8 @@ test('a second SIGTERM ends the calls', async () => {
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   worker.signal('SIGTERM');
   expect(await worker.exited).toEqual({ code: 0, signal: null });
+  // A process may be gone before its last lines are read.
+  await worker.until('job succeeded');
   expect(worker.said('job succeeded')).toHaveLength(1);
   expect(worker.hostPids.filter(isAlive)).toEqual([]);
   await vi.waitFor(() => expect(caller?.company).toEqual([]), { timeout: 5_000 });

@@ -6,6 +6,7 @@ import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { type LiveWorker, startLiveWorker } from './live-worker.ts';
 import type { RemoteUser } from './remote-user.ts';
 import { isSound } from './reports.ts';
+import { speakUntil } from './speak-until.ts';
 
 /** Longer than the agent can be said to be just joining. */
 const SETTLED_MS = 7_000;
@@ -21,17 +22,11 @@ afterAll(() => disposeLivekit());
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The user speaks until an answer is heard: after a reconnect the microphone may take a moment to be listened to. */
+/** Hears an answer, and its end. */
 async function isAnswered(user: RemoteUser): Promise<void> {
   const from = user.reports.length;
-  await vi.waitFor(
-    async () => {
-      user.send({ type: 'speak', durationMs: 800, hz: 700 });
-      await wait(2_500);
-      expect(user.reports.slice(from).some(isSound(true))).toBe(true);
-    },
-    { timeout: 20_000 },
-  );
+  await speakUntil(user, () => user.reports.slice(from).some(isSound(true)));
+  await user.until(isSound(false), { from, what: 'the end of the answer' });
 }
 
 test.each([
@@ -54,7 +49,10 @@ test.each([
     const job = await worker.dispatch(room);
     await isAnswered(user);
     await wait(SETTLED_MS);
+    expect(rooms).toHaveLength(1);
+    const from = user.reports.length;
     await rooms[0]?.simulateScenario(scenario);
+    await user.until(({ type }) => type === 'track', { from, limitMs: 20_000, what: 'the track published anew' });
     await wait(LOOKED_AT_MS);
     await isAnswered(user);
     expect([worker.jobs.length, worker.reports, job.signal.aborted]).toEqual([1, [], false]);

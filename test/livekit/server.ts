@@ -15,8 +15,8 @@ export interface LivekitAccess {
 
 export interface LivekitServer extends LivekitAccess {
   stop(): Promise<void>;
-  /** Kills it and starts it again on the same ports. */
-  restart(): Promise<void>;
+  /** Kills it and starts it again on the same ports; `whileDown` runs in between. */
+  restart(whileDown?: () => Promise<void>): Promise<void>;
 }
 
 const VERSION = 'v1.13.5';
@@ -64,8 +64,9 @@ export async function startOwnServer(): Promise<LivekitServer> {
   return {
     ...access,
     stop: () => end(child),
-    restart: async () => {
+    restart: async (whileDown) => {
       await end(child);
+      await whileDown?.();
       child = await launch(program, configOf(port, udpPort, access), port);
     },
   };

@@ -84,10 +84,10 @@ test('a server that was restarted gets its worker back, health is red meanwhile,
     await Promise.all(callers.map((caller) => caller.turn()));
     expect((await worker.ask('/health')).status).toBe(200);
     const line = worker.lines.length;
-    const restarted = server.restart();
-    await worker.until('socket lost', { from: line });
-    expect((await worker.ask('/health')).status).toBe(503);
-    await restarted;
+    await server.restart(async () => {
+      await worker.until('socket lost', { from: line });
+      expect((await worker.ask('/health')).status).toBe(503);
+    });
     const atMs = Date.now();
     await worker.until('registered', { from: line, limitMs: 30_000 });
     console.log(`server answers -> worker registered: ${Date.now() - atMs} ms`);

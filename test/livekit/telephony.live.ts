@@ -36,7 +36,7 @@ async function startCall(entry: (job: JobContext, session: AgentSession) => unkn
   const caller = await worker.user(room, 'caller', CALLER);
   const job = await worker.dispatch(room);
   await caller.until(({ type }) => type === 'track', { what: 'the track of the agent' });
-  await vi.waitFor(() => expect(sessions).toHaveLength(1));
+  await vi.waitFor(() => expect(sessions).toHaveLength(1), { timeout: 10_000 });
   return { caller, job, room };
 }
 
@@ -55,13 +55,13 @@ test('keys reach the other side, in both directions', async () => {
   expect(await collected).toEqual({ digits: '1*D', end: 'terminator' });
   expect(digits).toEqual(['1', '*', 'D', '#']);
   await job.sendDtmf('5#A', { spacingMs: 50 });
-  await vi.waitFor(() =>
-    expect(caller.reports.filter(({ type }) => type === 'tone')).toEqual([
-      { type: 'tone', code: 5, digit: '5', identity: job.identity },
-      { type: 'tone', code: 11, digit: '#', identity: job.identity },
-      { type: 'tone', code: 12, digit: 'A', identity: job.identity },
-    ]),
-  );
+  const tones = () => caller.reports.filter(({ type }) => type === 'tone');
+  await caller.until(() => tones().length >= 3, { what: 'three tones' });
+  expect(tones()).toEqual([
+    { type: 'tone', code: 5, digit: '5', identity: job.identity },
+    { type: 'tone', code: 11, digit: '#', identity: job.identity },
+    { type: 'tone', code: 12, digit: 'A', identity: job.identity },
+  ]);
 });
 
 test('a caller is known by number, and the call is followed by attributes that come later', async () => {

@@ -11,7 +11,12 @@ let agent: LiveAgent;
 let user: RemoteUser;
 
 async function start(audio: NonNullable<SessionOptionsInput['audio']>): Promise<void> {
-  const answer = (text: string) => ({ text: `You said ${text}.`, firstTokenMs: 300, durationMs: 1_000 });
+  // The reply to "one" is cut in the middle.
+  const answer = (text: string) => ({
+    text: `You said ${text}.`,
+    firstTokenMs: 300,
+    durationMs: text === 'one' ? 8_000 : 1_000,
+  });
   const { llm, ...speech } = toneProviders(answer);
   agent = await prepareAgent({ providers: audio === false ? { llm } : { llm, ...speech }, options: { audio } });
   const access = inject('livekit');

@@ -8,7 +8,7 @@ import type { SessionOptionsInput } from '../../src/runtime/session-options.ts';
 import { ScriptedLlm } from '../../src/testing/scripted-llm.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { roomClient } from './api-clients.ts';
-import { type LiveCall, startLiveCall } from './call.ts';
+import { type LiveCall, startLiveCall, toldOf } from './call.ts';
 import { isFinalOf } from './reports.ts';
 import type { Show } from './shown-video.ts';
 import { toneProviders } from './tone-providers.ts';
@@ -47,10 +47,6 @@ async function untilReceived(count: number): Promise<void> {
       });
     });
 }
-
-/** Resolves when the room tells of it. */
-const told = (event: 'trackUnpublished' | 'trackMuted') =>
-  new Promise<void>((resolve) => call.transport.connection?.room.on(event, () => resolve()));
 
 /** Types a question and gives the images that the model got with it. */
 async function ask(text: string): Promise<readonly ChatImage[]> {
@@ -96,7 +92,7 @@ test('the model gets what the camera shows, in its colours and made smaller; a s
   const [green] = await ask('And this?');
   expectShape(green, GREEN);
   await expectColour(green, GREEN);
-  const gone = told('trackUnpublished');
+  const gone = toldOf(call, 'trackUnpublished');
   call.user.send({ type: 'hide', source: 'camera' });
   await gone;
   expect(await ask('And now?')).toEqual([]);
@@ -110,7 +106,7 @@ test('a camera that is muted shows nothing', async () => {
   const camera = [...(call.transport.connection?.user?.trackPublications.values() ?? [])].find(
     ({ source }) => source === TrackSource.SOURCE_CAMERA,
   );
-  const muted = told('trackMuted');
+  const muted = toldOf(call, 'trackMuted');
   await roomClient(inject('livekit')).mutePublishedTrack(call.room, 'user', camera?.sid ?? '', true);
   await muted;
   expect(await ask('What is this?')).toEqual([]);
@@ -150,10 +146,12 @@ test('a shared screen is seen beside the camera when it was asked for', async ()
 
 test('no video is subscribed where none was asked for', async () => {
   await start(undefined);
+  const published = toldOf(call, 'trackPublished');
   call.user.send({ type: 'show', ...RED });
+  await published;
   expect(await ask('What is this?')).toEqual([]);
-  const published = [...(call.transport.connection?.user?.trackPublications.values() ?? [])];
-  expect(published.map(({ track }) => track !== undefined).sort()).toEqual([false, true]);
+  const publications = [...(call.transport.connection?.user?.trackPublications.values() ?? [])];
+  expect(publications.map(({ track }) => track !== undefined).sort()).toEqual([false, true]);
 });
 
 test('a model that takes no images is told of once, and the call goes on', async () => {

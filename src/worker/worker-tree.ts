@@ -1,5 +1,6 @@
 // The supervision tree of a worker, and the slots of its charts filled for one worker.
 import { type ActorRefFrom, type AnyActorRef, fromCallback, fromPromise } from 'xstate';
+import { sleep } from '../clock.ts';
 import { textOf } from '../errors.ts';
 import { type ConnectionEvent, type ConnectionFailure, connectionMachine } from '../machines/connection.machine.ts';
 import { type JobOutput, jobMachine } from '../machines/job.machine.ts';
@@ -36,6 +37,11 @@ const REGISTRATION_MS = 10_000;
 const ASSIGNMENT_MS = 7_500;
 /** A host that was free a moment ago begins within milliseconds; a fork that was not prewarmed takes half a second. */
 const START_MS = 10_000;
+/**
+ * A session that broke leaves as well, up to a second before its job has failed; other workers take a room 2 s after they
+ * saw that its agent is gone.
+ */
+const DESERTED_MS = 1_500;
 /** What the shutdown callbacks may take is theirs; this is for the way there and back. */
 const END_MARGIN_MS = 2_000;
 
@@ -300,6 +306,15 @@ function releaseLeft({ reconciler, meant }: JobParts, record: JobRecord): void {
   if (meant.has(record) && record.run?.presence().state === 'left') reconciler?.left(record);
 }
 
+/** An agent that left by itself, while its entry function goes on. */
+async function releaseDeserted({ scope, reconciler }: JobParts, record: JobRecord): Promise<void> {
+  const isDeserted = () =>
+    record.run?.presence().state === 'left' && record.actor?.getSnapshot().hasTag('rest') === true;
+  if (reconciler === null || !isDeserted()) return;
+  await sleep(scope.clock, DESERTED_MS);
+  if (isDeserted()) reconciler.left(record);
+}
+
 function startRun(parts: JobParts, record: JobRecord): void {
   const { scope } = parts;
   const { info, url, token, identity } = record;
@@ -307,7 +322,11 @@ function startRun(parts: JobParts, record: JobRecord): void {
   // Reports may come while the chart is still in the middle of the entry action that called us.
   record.run = scope.runner.start({ info, url, token, identity, server: scope.connection }, (report) =>
     queueMicrotask(() => {
-      if (report.type === 'job.presence') return releaseLeft(parts, record);
+      if (report.type === 'job.presence') {
+        releaseLeft(parts, record);
+        if (report.state === 'left') void releaseDeserted(parts, record);
+        return;
+      }
       if (report.type === 'job.ended') {
         record.callbacks = report.callbacks;
         for (const { name, outcome, error } of report.callbacks) {

@@ -181,7 +181,7 @@ export class Reconciler {
   /** The agent of a job has left its room by itself, although something of the job goes on: the room gets no other one. */
   left(record: JobRecord): void {
     const { info, served } = record;
-    if (this.#moved.has(info.id) || !wasInRoom(record)) return;
+    if (this.#moved.has(info.id) || !wasInRoom(record) || this.#released.has(served.dispatchId)) return;
     if (info.kind === 'room' && served.dispatchId !== '') this.#release(served);
   }
 

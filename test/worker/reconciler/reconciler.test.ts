@@ -347,6 +347,30 @@ describe('rooms that are to have no agent', () => {
     expect([agentsOf(room), cluster.created]).toEqual([0, 0]);
   });
 
+  test.each([0, 1_000])('its agent left by itself, and the entry function goes on (looks %i ms later)', async (ms) => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    for (let i = 0; i < 4; i++) await cluster.addWorker();
+    await clock.advance(ms);
+    [...worker.runs.values()].at(-1)?.leave();
+    await clock.advance(60_000);
+    expect([agentsOf(room), cluster.created, worker.runs.size]).toEqual([0, 0, 1]);
+  });
+
+  test('a session that broke leaves as well, before its job has failed: that room gets another agent', async () => {
+    const worker = await cluster.addWorker();
+    await clock.advance(100);
+    const room = cluster.open('a');
+    await clock.advance(2_000);
+    const run = [...worker.runs.values()].at(-1);
+    run?.leave();
+    await clock.advance(1_000);
+    run?.finish('it broke');
+    await later(5_000, () => expect([agentsOf(room), cluster.created]).toEqual([1, 1]));
+  });
+
   test.each([
     ['ends', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish(null)],
     ['fails', (worker: SimWorker) => [...worker.runs.values()].at(-1)?.finish('it broke')],

@@ -78,7 +78,15 @@ export class SimWorker {
   isRegistered = false;
   readonly answers = new Map<string, (answer: { isTaken: boolean; terminate: boolean; identity: string }) => void>();
   readonly running = new Set<string>();
-  readonly runs = new Map<string, { readonly crash: () => void; readonly finish: (error: string | null) => void }>();
+  readonly runs = new Map<
+    string,
+    {
+      readonly crash: () => void;
+      /** Its agent leaves by itself, and the entry function goes on. */
+      readonly leave: () => void;
+      readonly finish: (error: string | null) => void;
+    }
+  >();
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster, options: Partial<WorkerOptions>, ids: Ids) {
@@ -196,6 +204,10 @@ export class SimWorker {
     };
     this.runs.set(info.id, {
       finish,
+      leave: () => {
+        leave();
+        report({ type: 'job.presence', state: 'left' });
+      },
       crash: () => {
         if (isOver) return;
         over();

@@ -4,7 +4,7 @@ import { Port } from '../../audio/port.ts';
 import { nextLoopTurn } from '../../clock.ts';
 import { AgentError } from '../../errors.ts';
 import { readTrack } from './read-track.ts';
-import type { Rtc, RtcTrack } from './rtc.ts';
+import type { Rtc, RtcFrame, RtcTrack } from './rtc.ts';
 
 /** After a stall of the process older audio than this is dropped and told; the rest comes in one burst. */
 const CAPACITY_MS = 2_000;
@@ -40,10 +40,11 @@ export function readMicrophone({ rtc, track, onFrame, onError }: MicrophoneOptio
     for (let frame = port.read(); frame !== undefined && isOpen; frame = port.read()) onFrame(frame);
   };
 
-  const stop = readTrack(stream, ({ data, sampleRate, channels }) => {
+  const take = ({ data, sampleRate, channels }: RtcFrame) => {
     port.write({ samples: new Int16Array(data), sampleRateHz: sampleRate, channels });
     if (!isDraining) drain().catch(onError);
-  });
+  };
+  const stop = readTrack(stream, take, onError);
   return () => {
     isOpen = false;
     port.clear();

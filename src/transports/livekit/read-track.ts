@@ -1,4 +1,5 @@
 // Reads a native stream of a track for as long as it lasts: an unread one grows without bound.
+import { type AgentError, toAgentError } from '../../errors.ts';
 
 export interface TrackStream<T> {
   getReader(): {
@@ -7,8 +8,15 @@ export interface TrackStream<T> {
   };
 }
 
-/** Returns a function that stops reading and releases the stream. Idempotent; nothing is handed over afterwards. */
-export function readTrack<T>(stream: TrackStream<T>, onValue: (value: T) => void): () => void {
+/**
+ * Returns a function that stops reading and releases the stream. Idempotent; nothing is handed over or told afterwards.
+ * A stream that breaks is over, as one that ends; the next subscription opens a new one.
+ */
+export function readTrack<T>(
+  stream: TrackStream<T>,
+  onValue: (value: T) => void,
+  onError: (error: AgentError) => void,
+): () => void {
   const reader = stream.getReader();
   let isOpen = true;
   const read = async () => {
@@ -18,8 +26,8 @@ export function readTrack<T>(stream: TrackStream<T>, onValue: (value: T) => void
         if (done || value === undefined || !isOpen) return;
         onValue(value);
       }
-    } catch {
-      // A stream that breaks is one that ended: the next subscription opens a new one.
+    } catch (error) {
+      if (isOpen) onError(toAgentError(error, 'ERR_TRANSPORT', 'the stream of a track of the user broke'));
     }
   };
   void read();

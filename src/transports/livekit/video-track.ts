@@ -67,11 +67,12 @@ export function readVideo({
     }
   };
 
-  const stop = readTrack(new rtc.VideoStream(track), (event) => {
+  const see = (event: RtcVideoEvent) => {
     if (!isShown() || !rate.isDue(source)) return;
     newest = event;
     if (!isTaking) void take();
-  });
+  };
+  const stop = readTrack(new rtc.VideoStream(track), see, onError);
   return () => {
     isOpen = false;
     stop();

@@ -89,6 +89,13 @@ export class FakeStream<Frame = RtcFrame> {
   #push: (frame: Frame | null) => void = () => {};
   readonly #frames: (Frame | null)[] = [];
   isCancelled = false;
+  #breaksWith: Error | null = null;
+
+  /** The native side fails. */
+  break(error: Error): void {
+    this.#breaksWith = error;
+    this.push(null);
+  }
 
   /** Null ends the stream. */
   push(frame: Frame | null): void {
@@ -104,6 +111,7 @@ export class FakeStream<Frame = RtcFrame> {
             this.#push = () => resolve();
           });
         const frame = this.#frames.shift() ?? null;
+        if (frame === null && this.#breaksWith !== null) throw this.#breaksWith;
         return frame === null ? { done: true } : { done: false, value: frame };
       },
       cancel: async () => {

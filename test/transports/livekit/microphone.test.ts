@@ -52,6 +52,20 @@ test('after a stall the newest two seconds are handed over, in order, and what w
   expect([frames.length, errors.length]).toEqual([101, 1]);
 });
 
+test('a stream that breaks is told, once, and not after the end', async () => {
+  const { errors, stream } = start();
+  stream.break(new Error('native'));
+  await settled();
+  expect(errors).toEqual([
+    expect.objectContaining({ code: 'ERR_TRANSPORT', message: 'the stream of a track of the user broke: native' }),
+  ]);
+  const late = start();
+  late.stop();
+  late.stream.break(new Error('native'));
+  await settled();
+  expect(late.errors).toEqual([]);
+});
+
 test('stopping cancels the stream, and nothing is handed over afterwards', async () => {
   const { frames, stop, push, stream } = start();
   push(1);

@@ -37,6 +37,20 @@ export function parseOptions<T>(
   });
 }
 
+/** Runs `make`; an option that is wrong is told by the name under which it was given: `names` by field. */
+export function namedAs<T>(names: Readonly<Record<string, string>>, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const { code, field = '', rule } = error;
+    const name = names[field];
+    if (name === undefined) throw error;
+    const detail = { field: name, fix: `Correct ${name}`, cause: error };
+    throw new AgentError(code, 'is not valid', { ...detail, ...(rule !== undefined && { rule }) });
+  }
+}
+
 class BrokenRule extends Error {
   readonly path: readonly PropertyKey[];
 

@@ -5,6 +5,7 @@ import { realClock } from '../clock.ts';
 import { AgentError, textOf } from '../errors.ts';
 import { randomIds } from '../ids.ts';
 import { LOG_LEVELS } from '../observer.ts';
+import { namedAs } from '../options.ts';
 import { globalTools } from '../tools/index.ts';
 import { disposeLivekit } from '../transports/livekit/index.ts';
 import {
@@ -86,14 +87,18 @@ async function start([file, ...rest]: readonly string[], io: CommandIo): Promise
   const path = resolve(file);
   const worker = await workerIn(path);
   const runner = options.has('--in-process') ? undefined : poolFor(worker, path, level, logger);
-  const manager = new WorkerManager(worker, {
-    ...(runner !== undefined && { runner }),
-    ...(url !== undefined && { url }),
-    env: io.env,
-    logger,
-    initialAttempts: attempts === 0 ? null : attempts,
-    ...(options.has('--ignore-load') && { cpu: () => 0 }),
-  });
+  const manager = namedAs(
+    { url: url === undefined ? 'LIVEKIT_URL' : '--url', apiKey: 'LIVEKIT_API_KEY', apiSecret: 'LIVEKIT_API_SECRET' },
+    () =>
+      new WorkerManager(worker, {
+        ...(runner !== undefined && { runner }),
+        ...(url !== undefined && { url }),
+        env: io.env,
+        logger,
+        initialAttempts: attempts === 0 ? null : attempts,
+        ...(options.has('--ignore-load') && { cpu: () => 0 }),
+      }),
+  );
   const token = io.env[HEALTH_TOKEN];
   const health = options.has('--no-health')
     ? null
@@ -156,9 +161,13 @@ async function workerIn(file: string): Promise<WorkerDefinition> {
   try {
     module = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new AgentError('ERR_OPTION', `${file} cannot be loaded: ${textOf(error)}`, {
+    throw new AgentError('ERR_OPTION', `${placeOf(error, file)} cannot be loaded: ${textOf(error)}`, {
       field: 'FILE',
-      fix: 'Correct the module; a .ts file needs Node 22.18 or newer, and `"type": "module"` in package.json',
+      // Its own fault says what to do.
+      ...(!(error instanceof AgentError) && { fix: 'Correct the module' }),
+      ...(isUnread(error) && {
+        fix: 'Correct it; a .ts file needs Node 22.18 or newer and `"type": "module"` in package.json',
+      }),
       cause: error,
     });
   }
@@ -169,6 +178,23 @@ async function workerIn(file: string): Promise<WorkerDefinition> {
   });
 }
 
+/** Node did not get as far as running it. */
+function isUnread(error: unknown): boolean {
+  return (
+    error instanceof SyntaxError ||
+    (error instanceof Error && 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION')
+  );
+}
+
+/** The first line of the file that the fault names; without one, the file. */
+function placeOf(error: unknown, file: string): string {
+  const stack = error instanceof Error ? String(error.stack) : '';
+  const line = [`${pathToFileURL(file).href}:`, `${file}:`]
+    .map((start) => stack.split(start)[1]?.match(/^\d+/)?.[0])
+    .find((found) => found !== undefined);
+  return line === undefined ? file : `${file}:${line}`;
+}
+
 function numberOf(options: Arguments, name: string, fallback: number, max: number): number {
   const text = options.value(name);
   if (text === undefined) return fallback;
@@ -177,20 +203,6 @@ function numberOf(options: Arguments, name: string, fallback: number, max: numbe
     field: name,
     rule: `must be a whole number from 0 to ${max}`,
   });
-}
-
-/** An option that is wrong is told by the name under which it was given: that of a variable, as a rule. */
-function namedAs<T>(names: Readonly<Record<string, string>>, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const { code, field = '', rule } = error;
-    const name = names[field];
-    if (name === undefined) throw error;
-    const detail = { field: name, fix: `Correct ${name}`, cause: error };
-    throw new AgentError(code, 'is not valid', { ...detail, ...(rule !== undefined && { rule }) });
-  }
 }
 
 function exitCodeOf(code: string): number {

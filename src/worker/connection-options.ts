@@ -1,6 +1,6 @@
 // Where a worker registers and with which key: options first, then the environment.
 import { AgentError } from '../errors.ts';
-import { fieldsOf, having, type OptionsOf, parseOptions } from '../options.ts';
+import { fieldsOf, having, namedAs, type OptionsOf, parseOptions } from '../options.ts';
 import { isServerUrl, SERVER_URL_RULE } from '../transports/livekit/server-url.ts';
 
 export interface ConnectionOptions {
@@ -28,17 +28,24 @@ const schema = fieldsOf<Required<ConnectionOptions>>()({
 
 export type Connection = Readonly<OptionsOf<typeof schema>>;
 
-/** @throws AgentError `ERR_OPTION` */
+const VARIABLES = { url: 'LIVEKIT_URL', apiKey: 'LIVEKIT_API_KEY', apiSecret: 'LIVEKIT_API_SECRET' } as const;
+const FIELDS = ['url', 'apiKey', 'apiSecret'] as const;
+
+/** An empty variable is one that is not set. @throws AgentError `ERR_OPTION`, by the name of what is wrong: field or variable */
 export function resolveConnection(
-  { url, apiKey, apiSecret }: ConnectionOptions,
+  options: ConnectionOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): Connection {
-  const given = {
-    url: url ?? env.LIVEKIT_URL,
-    apiKey: apiKey ?? env.LIVEKIT_API_KEY,
-    apiSecret: apiSecret ?? env.LIVEKIT_API_SECRET,
-  };
-  return parseOptions(schema, given, 'worker');
+  const given: Partial<Record<keyof Connection, string>> = {};
+  const names: Record<string, string> = {};
+  for (const field of FIELDS) {
+    const variable = VARIABLES[field];
+    const value = options[field] ?? (env[variable] || undefined);
+    if (value === undefined) continue;
+    given[field] = value;
+    if (options[field] === undefined) names[field] = variable;
+  }
+  return namedAs(names, () => parseOptions(schema, given, 'worker'));
 }
 
 /** The server does not take the key: 401 or 403. */

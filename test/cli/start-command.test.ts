@@ -6,6 +6,7 @@ import { IDLE_WORKER as FILE, SECRET, useEndpoint } from '../worker/real-endpoin
 import { endedBySignal } from './ended-by-signal.ts';
 
 const ENDLESS = new URL('fixtures/endless-worker.ts', import.meta.url).pathname;
+const THROWING = new URL('fixtures/throwing-worker.ts', import.meta.url).pathname;
 const server = useEndpoint();
 
 function startIt(argv: readonly string[], env: Record<string, string> = {}) {
@@ -37,8 +38,10 @@ describe('exit codes', () => {
       'FILE',
     ],
     ['an unknown option', [FILE, '--healthport', '1'], {}, 1, '--health-port'],
-    ['a wrong address', [FILE, '--no-health'], { LIVEKIT_URL: 'lk.test' }, 1, 'url'],
-    ['a missing secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: '' }, 1, 'apiSecret'],
+    ['a wrong address', [FILE, '--no-health'], { LIVEKIT_URL: 'lk.test' }, 1, 'LIVEKIT_URL: is not valid'],
+    ['a wrong argument', [FILE, '--no-health', '--url', 'lk.test'], {}, 1, '--url: is not valid'],
+    ['a missing secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: '' }, 1, 'LIVEKIT_API_SECRET: is not valid'],
+    ['a module that throws', [THROWING], {}, 1, `${THROWING}:2 cannot be loaded: no database. Correct the module [`],
     [
       'a short health token',
       [FILE],

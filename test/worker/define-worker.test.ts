@@ -39,6 +39,8 @@ describe('the connection', () => {
     [{}, { ...env, LIVEKIT_URL: undefined }, 'url'],
     [{}, { ...env, LIVEKIT_API_KEY: '' }, 'apiKey'],
     [{}, { ...env, LIVEKIT_API_SECRET: undefined }, 'apiSecret'],
+    [{}, { ...env, LIVEKIT_URL: 'lk.test' }, 'LIVEKIT_URL'],
+    [{ url: 'lk.test' }, env, 'url'],
   ])('%j is refused', (options, given, field) => {
     expect(() => resolveConnection(options, given)).toThrow(expect.objectContaining({ code: 'ERR_OPTION', field }));
   });

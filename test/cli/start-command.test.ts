@@ -41,7 +41,13 @@ describe('exit codes', () => {
     ['a wrong address', [FILE, '--no-health'], { LIVEKIT_URL: 'lk.test' }, 1, 'LIVEKIT_URL: is not valid'],
     ['a wrong argument', [FILE, '--no-health', '--url', 'lk.test'], {}, 1, '--url: is not valid'],
     ['a missing secret', [FILE, '--no-health'], { LIVEKIT_API_SECRET: '' }, 1, 'LIVEKIT_API_SECRET: is not valid'],
-    ['a module that throws', [THROWING], {}, 1, `${THROWING}:2 cannot be loaded: no database. Correct the module [`],
+    [
+      'a module that throws',
+      [THROWING],
+      {},
+      1,
+      `${THROWING}:2 cannot be loaded: no weights in the cache. Correct the module [`,
+    ],
     [
       'a short health token',
       [FILE],

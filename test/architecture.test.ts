@@ -122,6 +122,6 @@ test('importing the package loads no room, no camera, no engine and no worker', 
   expect(loaded).toContain('src/transports/livekit/livekit-transport.ts');
   expect(loaded).toContain('src/runtime/wire-turn.ts');
   const heavy =
-    /^src\/(worker|cli|providers\/local)\/|\/(room-connection|camera|pre-connect-audio|worker\.machine)\.ts$/;
+    /^src\/(worker|cli|providers\/local)\/|\/(room-connection|camera|pre-connect\/audio|worker\.machine)\.ts$/;
   expect([...loaded].filter((path) => heavy.test(path))).toEqual([]);
 });

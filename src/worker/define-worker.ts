@@ -16,9 +16,9 @@ import {
 } from '../options.ts';
 import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import { type HostOptions, hostOptions } from './host/host-options.ts';
-import type { JobContext } from './job-context.ts';
-import type { JobInfo, JobKind } from './job-info.ts';
-import type { AgentPermissions } from './messages.ts';
+import type { JobContext } from './job/job-context.ts';
+import type { JobInfo, JobKind } from './job/job-info.ts';
+import type { AgentPermissions } from './server/messages.ts';
 
 /** A yes with what the agent is called in the room, or a no; `terminate` refuses for every worker. */
 export type JobDecision =

@@ -4,10 +4,10 @@ import { AgentError, toAgentError } from '../errors.ts';
 import type { Ids } from '../ids.ts';
 import { createRuntime, type Runtime } from '../runtime/create-runtime.ts';
 import type { WorkerDefinition } from './define-worker.ts';
-import { EntryRun } from './job-run.ts';
+import { EntryRun } from './job/job-run.ts';
+import { runtimeLog } from './job/runtime-log.ts';
 import type { LogFields, Logger } from './logger.ts';
 import type { AssignedJob, JobRun, JobRunner, RunningSession, RunReport } from './runner.ts';
-import { runtimeLog } from './runtime-log.ts';
 import { idsOf } from './worker-scope.ts';
 
 export interface InProcessRunnerOptions {

@@ -1,8 +1,6 @@
 // Published as `livekitex-agent/worker`: a process that LiveKit dispatches calls to.
 
 export type { LogLevel } from '../observer.ts';
-export type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './agent-socket.ts';
-export type { ConnectionOptions } from './connection-options.ts';
 export {
   defineWorker,
   type Entry,
@@ -19,7 +17,7 @@ export type { ForkHost, FromHost, HostLink, HostListener, ToHost } from './host/
 export type { HostOptions } from './host/host-options.ts';
 export { HostPool, type HostPoolOptions } from './host/host-pool.ts';
 export { InProcessRunner, type InProcessRunnerOptions } from './in-process-runner.ts';
-export type { JobChannelOptions } from './job-channels.ts';
+export type { JobChannelOptions } from './job/job-channels.ts';
 export type {
   DialOptions,
   JobContext,
@@ -27,14 +25,22 @@ export type {
   SessionForParticipant,
   ShutdownCallback,
   TransferOptions,
-} from './job-context.ts';
-export type { JobInfo, JobKind, JobParticipant } from './job-info.ts';
-export type { RoomParticipant } from './job-participants.ts';
-export type { JobSession, JobSessionOptions } from './job-sessions.ts';
+} from './job/job-context.ts';
+export type { JobInfo, JobKind, JobParticipant } from './job/job-info.ts';
+export type { RoomParticipant } from './job/job-participants.ts';
+export type { JobSession, JobSessionOptions } from './job/job-sessions.ts';
+export type { ParticipantSessions, ParticipantSessionsOptions } from './job/participant-sessions.ts';
+export type { SipCallStatus, SipDetails } from './job/sip-details.ts';
+export type {
+  CollectDtmfOptions,
+  CollectedDtmf,
+  DtmfListener,
+  DtmfTone,
+  SendDtmfOptions,
+  WaitForSipOptions,
+} from './job/telephone.ts';
 export type { CpuMeter } from './load.ts';
 export { type LogFields, type Logger, type PinoLoggerOptions, pinoLogger, silentLogger } from './logger.ts';
-export type { AgentPermissions } from './messages.ts';
-export type { ParticipantSessions, ParticipantSessionsOptions } from './participant-sessions.ts';
 export type { ReconcilerStatus } from './reconciler/reconciler.ts';
 export type {
   AssignedJob,
@@ -47,6 +53,9 @@ export type {
   RunningSession,
   RunReport,
 } from './runner.ts';
+export type { AgentSocket, OpenSocket, SocketListener, SocketTarget } from './server/agent-socket.ts';
+export type { ConnectionOptions } from './server/connection-options.ts';
+export type { AgentPermissions } from './server/messages.ts';
 export type {
   CallOptions,
   NewDispatch,
@@ -58,16 +67,7 @@ export type {
   ServerParticipant,
   ServerRoom,
   SipCall,
-} from './server-api.ts';
-export type { SipCallStatus, SipDetails } from './sip-details.ts';
-export type {
-  CollectDtmfOptions,
-  CollectedDtmf,
-  DtmfListener,
-  DtmfTone,
-  SendDtmfOptions,
-  WaitForSipOptions,
-} from './telephone.ts';
+} from './server/server-api.ts';
 export {
   type JobStatus,
   type RegistrationStatus,

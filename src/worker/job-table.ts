@@ -1,7 +1,7 @@
 // The jobs of a worker and the slots they take. Outlives every actor of the worker: a restarted part finds them here.
 import type { ActorRefFrom } from 'xstate';
 import type { jobMachine } from '../machines/job.machine.ts';
-import type { JobInfo } from './job-info.ts';
+import type { JobInfo } from './job/job-info.ts';
 import type { CallbackResult, JobRun } from './runner.ts';
 
 export interface JobRecord {

@@ -1,7 +1,7 @@
 // Contract: where the entry function of a job runs - in this process, or in a host process of a pool.
 import type { ChildSpec } from '../supervisor/index.ts';
-import type { Connection } from './connection-options.ts';
-import type { JobInfo } from './job-info.ts';
+import type { JobInfo } from './job/job-info.ts';
+import type { Connection } from './server/connection-options.ts';
 
 /** A job that the server gave to this worker. */
 export interface AssignedJob {

@@ -15,22 +15,22 @@ import {
   startChildNow,
   startRoot,
 } from '../supervisor/index.ts';
-import type { OpenSocket } from './agent-socket.ts';
-import { type ConnectionOptions, resolveConnection } from './connection-options.ts';
 import type { WorkerDefinition } from './define-worker.ts';
-import { serverApi } from './http-server-api.ts';
 import { InProcessRunner } from './in-process-runner.ts';
-import type { JobKind } from './job-info.ts';
+import type { JobKind } from './job/job-info.ts';
+import { problemLog, reportLog } from './job/runtime-log.ts';
 import { type CpuMeter, machineCpu } from './load.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { hasReconciler } from './reconciler/has-reconciler.ts';
 import { Reconciler, type ReconcilerStatus } from './reconciler/reconciler.ts';
 import type { HostStatus, JobRunner, RunningSession } from './runner.ts';
-import { problemLog, reportLog } from './runtime-log.ts';
-import type { ServerApi } from './server-api.ts';
+import type { OpenSocket } from './server/agent-socket.ts';
+import { type ConnectionOptions, resolveConnection } from './server/connection-options.ts';
+import { serverApi } from './server/http-server-api.ts';
+import type { ServerApi } from './server/server-api.ts';
+import { openWebSocket } from './server/ws-socket.ts';
 import { type JobReport, WorkerScope } from './worker-scope.ts';
 import { type WorkerTree, workerTree } from './worker-tree.ts';
-import { openWebSocket } from './ws-socket.ts';
 
 export interface WorkerManagerOptions extends ConnectionOptions {
   /** Default: says nothing. `pinoLogger()` writes JSON lines. */

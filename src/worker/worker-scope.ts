@@ -2,17 +2,17 @@
 import type { Clock } from '../clock.ts';
 import type { Ids } from '../ids.ts';
 import { guarded, type ProblemHandler } from '../observer.ts';
-import type { OpenSocket } from './agent-socket.ts';
-import type { Connection } from './connection-options.ts';
 import type { WorkerDefinition } from './define-worker.ts';
-import { STATUS_EVERY_MS } from './heartbeat.ts';
 import { type JobRecord, JobTable } from './job-table.ts';
 import { type CpuMeter, loadOf } from './load.ts';
 import type { Logger } from './logger.ts';
-import type { ReportedStatus } from './messages.ts';
-import type { Registration } from './registration.ts';
 import type { CallbackResult, JobRunner } from './runner.ts';
-import type { ServerApi } from './server-api.ts';
+import type { OpenSocket } from './server/agent-socket.ts';
+import type { Connection } from './server/connection-options.ts';
+import { STATUS_EVERY_MS } from './server/heartbeat.ts';
+import type { ReportedStatus } from './server/messages.ts';
+import type { Registration } from './server/registration.ts';
+import type { ServerApi } from './server/server-api.ts';
 
 /** What came of one offer; told once for each, when nothing of the job is left. */
 export interface JobReport {

@@ -16,17 +16,17 @@ import {
   supervisor,
 } from '../supervisor/index.ts';
 import type { JobDecision } from './define-worker.ts';
-import type { JobInfo } from './job-info.ts';
+import type { JobInfo } from './job/job-info.ts';
+import { awaitedBy, RETURN_CHECK_MS, withSessionFor } from './job/returned-user.ts';
 import type { JobRecord } from './job-table.ts';
-import { OPEN_TIMEOUT_MS } from './open-in-time.ts';
 import { endDeleted, isDispatchGone } from './reconciler/dispatch-gone.ts';
 import { statedLineage } from './reconciler/lineage.ts';
 import { OFFER_CHECK_MS, type Reconciler } from './reconciler/reconciler.ts';
 import { survivorOf } from './reconciler/survivor.ts';
 import { unheardJobsSpec } from './reconciler/unheard-jobs.ts';
-import { Registration } from './registration.ts';
-import { awaitedBy, RETURN_CHECK_MS, withSessionFor } from './returned-user.ts';
-import { lookAgain, RECHECK_MS } from './termination.ts';
+import { OPEN_TIMEOUT_MS } from './server/open-in-time.ts';
+import { Registration } from './server/registration.ts';
+import { lookAgain, RECHECK_MS } from './server/termination.ts';
 import { idsOf, type WorkerScope } from './worker-scope.ts';
 
 /** Never reached: the registration has its own deadline, which tells and counts the attempt. */

@@ -2,10 +2,10 @@
 import { inject, vi } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import { type defineWorker as Define, defineWorker } from '../../src/worker/define-worker.ts';
-import { serverApi } from '../../src/worker/http-server-api.ts';
 import type { JobContext, WorkerOptions } from '../../src/worker/index.ts';
 import type { JobRunner } from '../../src/worker/runner.ts';
-import type { ServerApi } from '../../src/worker/server-api.ts';
+import { serverApi } from '../../src/worker/server/http-server-api.ts';
+import type { ServerApi } from '../../src/worker/server/server-api.ts';
 import { WorkerManager } from '../../src/worker/worker-manager.ts';
 import type { JobReport } from '../../src/worker/worker-scope.ts';
 import { ANSWER } from './call.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
-import type { ParticipantSessions } from '../../src/worker/participant-sessions.ts';
+import type { ParticipantSessions } from '../../src/worker/job/participant-sessions.ts';
 import { type LiveWorker, startLiveWorker } from './live-worker.ts';
 import type { RemoteUser } from './remote-user.ts';
 import { isFinalOf, isSound } from './reports.ts';

@@ -7,7 +7,7 @@ import type { AgentSession } from '../../src/runtime/agent-session.ts';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
 import { forkHost } from '../../src/worker/host/fork-host.ts';
 import { HostPool } from '../../src/worker/host/host-pool.ts';
-import type { JobContext } from '../../src/worker/job-context.ts';
+import type { JobContext } from '../../src/worker/job/job-context.ts';
 import { silentLogger } from '../../src/worker/logger.ts';
 import { type LiveWorker, startLiveWorker } from './live-worker.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { resolveConnection } from '../../src/worker/connection-options.ts';
 import { defineWorker } from '../../src/worker/define-worker.ts';
 import { loadOf, toldLoad } from '../../src/worker/load.ts';
 import { pinoLogger } from '../../src/worker/logger.ts';
+import { resolveConnection } from '../../src/worker/server/connection-options.ts';
 
 const entry = () => {};
 

@@ -1,5 +1,5 @@
 // An HTTP side for the server API that answers what a test says, and remembers what it was asked.
-import type { HttpFetch } from '../../src/worker/twirp.ts';
+import type { HttpFetch } from '../../src/worker/server/twirp.ts';
 
 export interface HttpAsked {
   readonly url: string;

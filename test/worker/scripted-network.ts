@@ -1,5 +1,5 @@
 // A network without packets: every socket that a worker opens ends at a scripted server, which may refuse, hang or cut.
-import type { AgentSocket, OpenSocket, SocketListener } from '../../src/worker/agent-socket.ts';
+import type { AgentSocket, OpenSocket, SocketListener } from '../../src/worker/server/agent-socket.ts';
 import { type ServerScript, ServerSide } from './scripted-server.ts';
 
 export class ScriptedNetwork {

@@ -3,7 +3,7 @@ import { seededIds } from '../../src/ids.ts';
 import type { Problem } from '../../src/observer.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { defineWorker, type WorkerOptions } from '../../src/worker/define-worker.ts';
-import type { JobContext } from '../../src/worker/job-context.ts';
+import type { JobContext } from '../../src/worker/job/job-context.ts';
 import type { LogFields, Logger } from '../../src/worker/logger.ts';
 import { WorkerManager, type WorkerManagerOptions } from '../../src/worker/worker-manager.ts';
 import type { JobReport } from '../../src/worker/worker-scope.ts';

@@ -12,11 +12,11 @@ import {
   trueOrFalse,
 } from '../../options.ts';
 import type { Transport, TransportOpenOptions } from '../transport.ts';
-import type { RoomConnection } from './room-connection.ts';
-import type { SessionRoom } from './room-seat.ts';
-import { allOn, type RoomSwitches } from './room-switches.ts';
+import { SentRecordings } from './pre-connect/sent-recordings.ts';
+import type { RoomConnection } from './room/room-connection.ts';
+import type { SessionRoom } from './room/room-seat.ts';
+import { allOn, type RoomSwitches } from './room/room-switches.ts';
 import { loadRtc, type Rtc, type RtcConnectOptions, type RtcRoom } from './rtc.ts';
-import { SentRecordings } from './sent-recordings.ts';
 import { isServerUrl, SERVER_URL_RULE } from './server-url.ts';
 
 export interface LivekitToken {
@@ -149,8 +149,8 @@ export class LivekitTransport implements Transport {
     // A room, and a camera in it, are most of this folder; whoever joins none must not load them.
     const [rtc, { RoomConnection }, camera] = await Promise.all([
       (load ?? loadRtc)(),
-      import('./room-connection.ts'),
-      options.video && import('./camera.ts'),
+      import('./room/room-connection.ts'),
+      options.video && import('./video/camera.ts'),
     ]);
     // Two participants of one identity push each other out, and the server takes the first one's end for the job's.
     await this.#connection?.close();

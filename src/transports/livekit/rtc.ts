@@ -1,6 +1,6 @@
 // The part of @livekit/rtc-node that this adapter uses, as types of our own, and its lazy loading.
 import { AgentError } from '../../errors.ts';
-import type { TrackStream } from './read-track.ts';
+import type { TrackStream } from './room/read-track.ts';
 
 export interface RtcFrame {
   readonly data: Int16Array;

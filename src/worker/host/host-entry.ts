@@ -8,12 +8,12 @@ import { disposeLivekit } from '../../transports/livekit/index.ts';
 import { loadRtc } from '../../transports/livekit/rtc.ts';
 import { isWorker } from '../define-worker.ts';
 import { LoopLag } from '../health/loop-lag.ts';
-import { serverApi } from '../http-server-api.ts';
 import { InProcessRunner } from '../in-process-runner.ts';
 import { pinoLogger } from '../logger.ts';
 import { hasReconciler } from '../reconciler/has-reconciler.ts';
 import { releaseRoom } from '../reconciler/release.ts';
 import type { AssignedJob, JobRun, RunReport } from '../runner.ts';
+import { serverApi } from '../server/http-server-api.ts';
 import { BEAT_EVERY_MS, type FromHost, type ToHost } from './host-link.ts';
 import { rehearse } from './rehearsal.ts';
 

@@ -1,8 +1,8 @@
 // Asks the server whether a dispatch was deleted, of which it tells the worker only while it thinks that the job runs there,
 // and ends its job.
-import type { JobInfo } from '../job-info.ts';
+import type { JobInfo } from '../job/job-info.ts';
 import type { JobRecord } from '../job-table.ts';
-import type { ServerApi } from '../server-api.ts';
+import type { ServerApi } from '../server/server-api.ts';
 import { CALL_MS, orNull } from './room-case.ts';
 
 /** False for a room that is gone: its agents are told. @throws AgentError as {@link ServerApi} says */

@@ -1,5 +1,5 @@
 // Which dispatches stand for the same agent in a room: each one that replaces another says so in an attribute.
-import type { ServerDispatch } from '../server-api.ts';
+import type { ServerDispatch } from '../server/server-api.ts';
 
 export interface Lineage {
   /** The dispatch that everything began with. */

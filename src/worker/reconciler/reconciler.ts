@@ -11,9 +11,9 @@ import {
   monitor,
   startChildNow,
 } from '../../supervisor/index.ts';
-import type { JobInfo } from '../job-info.ts';
+import type { JobInfo } from '../job/job-info.ts';
 import type { JobRecord } from '../job-table.ts';
-import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server-api.ts';
+import type { CallOptions, ServerApi, ServerDispatch, ServerRoom } from '../server/server-api.ts';
 import type { JobReport, WorkerScope } from '../worker-scope.ts';
 import { endDeleted } from './dispatch-gone.ts';
 import { type Lineage, lineageOf, statedLineage, winnerOf } from './lineage.ts';

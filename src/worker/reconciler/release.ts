@@ -2,7 +2,7 @@
 import { type Clock, sleep } from '../../clock.ts';
 import { textOf } from '../../errors.ts';
 import type { Logger } from '../logger.ts';
-import type { ServerApi } from '../server-api.ts';
+import type { ServerApi } from '../server/server-api.ts';
 import { CALL_MS, orNull } from './room-case.ts';
 import { isShared } from './room-watch.ts';
 

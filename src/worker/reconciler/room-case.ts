@@ -1,8 +1,8 @@
 // One room that waits for an agent: what the server says about it, and what is done for it. Slots of the redispatch chart.
 import { AgentError } from '../../errors.ts';
 import type { RoomFinding } from '../../machines/redispatch.machine.ts';
-import type { JobInfo } from '../job-info.ts';
-import type { CallOptions, ServerApi, ServerDispatch, ServerParticipant } from '../server-api.ts';
+import type { JobInfo } from '../job/job-info.ts';
+import type { CallOptions, ServerApi, ServerDispatch, ServerParticipant } from '../server/server-api.ts';
 import { type Lineage, lineageOf, successorAttributes, winnerOf } from './lineage.ts';
 import { isShared, needsAgent, roomJobOf } from './room-watch.ts';
 

@@ -1,5 +1,5 @@
 // What a worker remembers of the rooms it has looked at, and what it makes of what it sees now. Plain decisions, no calls.
-import type { ServerDispatch, ServerJob, ServerParticipant, ServerRoom } from '../server-api.ts';
+import type { ServerDispatch, ServerJob, ServerParticipant, ServerRoom } from '../server/server-api.ts';
 import { lineageOf, winnerOf } from './lineage.ts';
 
 export interface RoomFacts {

@@ -1,5 +1,5 @@
 // A job whose call outlived its server: the room was opened anew, and the server, which has forgotten the job, asks for another agent.
-import type { JobInfo } from '../job-info.ts';
+import type { JobInfo } from '../job/job-info.ts';
 import type { JobRecord } from '../job-table.ts';
 import type { Presence } from '../runner.ts';
 

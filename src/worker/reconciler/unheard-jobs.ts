@@ -1,7 +1,7 @@
 // Jobs of which the server can tell this worker nothing any more: whether their dispatches were deleted is asked for.
 import type { ChildSpec } from '../../supervisor/index.ts';
 import type { JobRecord } from '../job-table.ts';
-import type { ServerApi } from '../server-api.ts';
+import type { ServerApi } from '../server/server-api.ts';
 import type { WorkerScope } from '../worker-scope.ts';
 import { endDeleted, isDispatchGone } from './dispatch-gone.ts';
 import { lookSpecOf } from './look-spec.ts';

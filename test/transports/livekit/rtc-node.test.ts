@@ -8,10 +8,10 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AudioFrame as Frame } from '../../../src/audio/frame.ts';
 import { realClock } from '../../../src/clock.ts';
 import { disposeLivekit } from '../../../src/transports/livekit/index.ts';
-import { readMicrophone } from '../../../src/transports/livekit/microphone.ts';
-import { RoomSpeaker, SOURCE_QUEUE_MS } from '../../../src/transports/livekit/room-speaker.ts';
+import { readMicrophone } from '../../../src/transports/livekit/room/microphone.ts';
+import { RoomSpeaker, SOURCE_QUEUE_MS } from '../../../src/transports/livekit/room/room-speaker.ts';
 import { loadRtc } from '../../../src/transports/livekit/rtc.ts';
-import { toRgba, yuvLength } from '../../../src/transports/livekit/yuv.ts';
+import { toRgba, yuvLength } from '../../../src/transports/livekit/video/yuv.ts';
 
 const RATE = 24_000;
 afterAll(() => disposeLivekit());

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { livekitTransport } from '../../../src/transports/livekit/index.ts';
 import { endpointOf, isServerUrl } from '../../../src/transports/livekit/server-url.ts';
-import { agentUrl } from '../../../src/worker/agent-socket.ts';
-import { resolveConnection } from '../../../src/worker/connection-options.ts';
+import { agentUrl } from '../../../src/worker/server/agent-socket.ts';
+import { resolveConnection } from '../../../src/worker/server/connection-options.ts';
 
 describe('the address of a server, for a transport and for a worker alike', () => {
   test.each(['ws://lk.test', 'wss://lk.test/base', 'http://127.0.0.1:7880/', 'https://lk.test'])(

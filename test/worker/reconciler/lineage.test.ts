@@ -6,7 +6,7 @@ import {
   successorAttributes,
   winnerOf,
 } from '../../../src/worker/reconciler/lineage.ts';
-import type { ServerDispatch } from '../../../src/worker/server-api.ts';
+import type { ServerDispatch } from '../../../src/worker/server/server-api.ts';
 
 const lineage = { root: 'AD_1', generation: 2, deaths: 1, roomSid: 'RM_1' };
 

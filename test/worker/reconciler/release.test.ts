@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { AgentError } from '../../../src/errors.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { releaseRoom } from '../../../src/worker/reconciler/release.ts';
-import type { ServerDispatch, ServerRoom } from '../../../src/worker/server-api.ts';
+import type { ServerDispatch, ServerRoom } from '../../../src/worker/server/server-api.ts';
 import { type LogLine, recorder } from '../test-worker.ts';
 
 const ROOM: ServerRoom = { sid: 'RM_1', name: 'r', metadata: '', participantCount: 1, createdAtEpochMs: 0 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RoomWatch } from '../../../src/worker/reconciler/room-watch.ts';
-import type { ServerDispatch, ServerParticipant, ServerRoom } from '../../../src/worker/server-api.ts';
+import type { ServerDispatch, ServerParticipant, ServerRoom } from '../../../src/worker/server/server-api.ts';
 
 const room = (i: number, participantCount = 1) => ({ sid: `RM_${i}`, name: `r${i}`, participantCount }) as ServerRoom; // what is read
 const user = { identity: 'user', kind: 'standard' } as ServerParticipant;

@@ -15,10 +15,10 @@ import {
 import { type Clock, sleep } from '../../../src/clock.ts';
 import { AgentError } from '../../../src/errors.ts';
 import { type Ids, seededIds } from '../../../src/ids.ts';
-import type { OpenSocket, SocketListener } from '../../../src/worker/agent-socket.ts';
 import { defineWorker, type WorkerOptions } from '../../../src/worker/define-worker.ts';
 import type { AssignedJob, JobRun, JobRunner, Presence, RunReport } from '../../../src/worker/runner.ts';
-import type { ServerApi, ServerDispatch, ServerJob, ServerParticipant } from '../../../src/worker/server-api.ts';
+import type { OpenSocket, SocketListener } from '../../../src/worker/server/agent-socket.ts';
+import type { ServerApi, ServerDispatch, ServerJob, ServerParticipant } from '../../../src/worker/server/server-api.ts';
 import { WorkerManager } from '../../../src/worker/worker-manager.ts';
 import { CONNECTION, type LogLine, recorder } from '../test-worker.ts';
 

@@ -20,17 +20,23 @@ const AGAIN_MS = 1_000;
 /** Never rejects: what could not be told is logged. */
 export async function releaseRoom({ api, clock, logger, dispatchId, roomName }: ReleaseOptions): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries++) {
+    const abort = new AbortController();
     try {
-      // Of a room that is gone the server says nothing until its own deadline is over.
+      // Both at once: other workers take the room for one that lost its agent after 2 s.
+      const listed = orNull(api.listDispatch(roomName, { signal: abort.signal, timeoutMs: CALL_MS }));
+      listed.catch(() => {}); // told below, unless the room is gone
+      // Of a room that is gone the server says nothing about dispatches until its own deadline is over.
       const rooms = await api.listRooms([roomName], { timeoutMs: CALL_MS });
       if (rooms.length === 0) return;
-      const dispatches = (await orNull(api.listDispatch(roomName, { timeoutMs: CALL_MS }))) ?? [];
+      const dispatches = (await listed) ?? [];
       const dispatch = dispatches.find(({ id }) => id === dispatchId);
       if (dispatch !== undefined && !isShared(dispatch))
         await orNull(api.deleteDispatch(dispatchId, roomName, { timeoutMs: CALL_MS }));
       return;
     } catch (error) {
       logger.warn({ room: roomName, dispatchId, error: textOf(error) }, 'a dispatch could not be deleted');
+    } finally {
+      abort.abort();
     }
     if (tries < TRIES) await sleep(clock, AGAIN_MS);
   }

@@ -585,6 +585,15 @@ describe('whatever happens', () => {
     waitMs: fc.integer({ min: 0, max: 12_000 }),
   });
 
+  /** The other worker looks quickly, and was faster than the one that tells the server of the end. */
+  const ENDED_BEHIND_A_SLOW_API = [
+    { act: 'slow', at: 6, waitMs: 0 },
+    { act: 'open', at: 0, waitMs: 0 },
+    { act: 'start', at: 0, waitMs: 10_001 },
+    { act: 'shutdown', at: 0, waitMs: 0 },
+    ...Array.from({ length: 4 }, () => ({ act: 'open', at: 0, waitMs: 0 }) as const),
+  ] as const;
+
   test('every room with a user gets one living agent in the end, rooms ended on purpose none, and two never last', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
@@ -641,7 +650,7 @@ describe('whatever happens', () => {
         await Promise.all(stopped);
         expect(time.pendingTimers).toBe(0);
       }),
-      { numRuns: Number(process.env.RUNS ?? 25) },
+      { numRuns: Number(process.env.RUNS ?? 25), examples: [[[...ENDED_BEHIND_A_SLOW_API]]] },
     );
   }, 60_000);
 });

@@ -12,6 +12,8 @@ export interface HeardTone {
 const EDGE = 2_000;
 /** Shorter silence is a hiccup of the decoder, not the end of a tone. */
 const GAP_MS = 40;
+/** A frame is 10 or 20 ms; the last one of a tone that is cut off can read as the number beside it. */
+const TAIL_MS = 25;
 
 interface OpenTone {
   code: number;
@@ -38,7 +40,7 @@ export class Ear {
     const at = (index: number) => startMs + (index * 1000) / this.#rateHz;
     const first = samples.findIndex((sample) => Math.abs(sample) > EDGE);
     if (first < 0) {
-      if (this.#open !== null && at(samples.length) - this.#open.toMs >= GAP_MS) this.#open = null;
+      if (this.#open !== null && at(samples.length) - this.#open.toMs >= GAP_MS) this.#close();
       return;
     }
     const toMs = at(samples.findLastIndex((sample) => Math.abs(sample) > EDGE) + 1);
@@ -51,7 +53,18 @@ export class Ear {
       if (open.code < 0) open.code = code;
       return;
     }
+    this.#close();
     this.#open = { code, fromMs: at(first), toMs };
     this.tones.push(this.#open);
+  }
+
+  /** A short sound right behind a tone was its tail. */
+  #close(): void {
+    const open = this.#open;
+    const before = this.tones.at(-2);
+    this.#open = null;
+    if (open === null || before === undefined) return;
+    if (open.toMs - open.fromMs > TAIL_MS || open.fromMs - before.toMs >= GAP_MS) return;
+    this.tones.splice(-2, 2, { ...before, toMs: open.toMs });
   }
 }

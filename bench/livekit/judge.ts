@@ -33,8 +33,12 @@ export interface Judgement {
 export function judge(said: readonly SaidTurn[], heard: readonly HeardTone[]): Judgement {
   const taken = new Set<HeardTone>();
   const turns = said.map((turn, index): JudgedTurn => {
-    const again = said.slice(index + 1).find(({ code }) => code === turn.code)?.toMs ?? Number.POSITIVE_INFINITY;
-    const mine = heard.filter(({ code, fromMs }) => code === turn.code && fromMs >= turn.fromMs && fromMs < again);
+    // The numbers come round: what is heard later belongs to the next turn with the same one.
+    const saidAgainMs = (number: number | undefined) =>
+      said.slice(index + 1).find(({ code }) => code === number)?.toMs ?? Number.POSITIVE_INFINITY;
+    const mine = heard.filter(
+      ({ code, fromMs }) => code === turn.code && fromMs >= turn.fromMs && fromMs < saidAgainMs(turn.code),
+    );
     for (const tone of mine) taken.add(tone);
     const [first, ...more] = mine;
     const next = said[index + 1];
@@ -43,7 +47,9 @@ export function judge(said: readonly SaidTurn[], heard: readonly HeardTone[]): J
     const isDoubled = playedMs > ANSWER_MS * 1.2;
     const isWhole = interruptedMs < Number.POSITIVE_INFINITY || playedMs > ANSWER_MS * 0.9;
     const before = turn.isBargeIn ? said[index - 1] : undefined;
-    const old = heard.filter(({ code, toMs }) => code === before?.code && toMs > turn.fromMs && toMs < again);
+    const old = heard.filter(
+      ({ code, toMs }) => code === before?.code && toMs > turn.fromMs && toMs < saidAgainMs(before?.code),
+    );
     const isLate = first !== undefined && first.fromMs > turn.toMs + SILENCE_MS + PATIENCE_MS;
     return {
       isBargeIn: turn.isBargeIn,

@@ -44,6 +44,11 @@ test('another tone right behind one is another tone', () => {
   expect(heard(tone(2, 200), tone(5, 200)).map(({ code }) => code)).toEqual([2, 5]);
 });
 
+test('the last frame of a tone that reads as another number is still its end', () => {
+  expect(heard(tone(5, 200), tone(4, 20), silence(80))).toEqual([{ code: 5, fromMs: 1_000, toMs: 1_220 }]);
+  expect(heard(tone(5, 200), silence(80), tone(4, 20), silence(80)).map(({ code }) => code)).toEqual([5, 4]);
+});
+
 test('the sample clock tells when audio was heard although the loop was late', () => {
   const clock = new SampleClock(RATE);
   const lateMs = [3, 0, 200, 180, 160, 5];

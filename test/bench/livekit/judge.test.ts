@@ -42,6 +42,12 @@ test('the old answer that comes again after it was silent is found', () => {
   expect(turns.map(({ isOldHeardAgain }) => isOldHeardAgain)).toEqual([false, true]);
 });
 
+test('the next answer with the number of an old one is not the old one again', () => {
+  const round = [...BARGED, said(1, 6_000), said(2, 9_000)];
+  const { turns } = judge(round, [CUT, heard(2, 2_900), heard(1, 7_200), heard(2, 10_200)]);
+  expect(turns.map(({ isOldHeardAgain }) => isOldHeardAgain)).toEqual([false, false, false, false]);
+});
+
 test.each([
   ['missing', [], { answerMs: null }],
   ['too late', [heard(1, 4_200)], { answerMs: null }],

@@ -4,6 +4,9 @@ import { type Caller, Callers } from './callers.ts';
 import type { LivekitAccess } from './server.ts';
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
+/** Identity of every caller. */
+export const CALLER = 'caller';
+
 let count = 0;
 
 export class PoolRun {
@@ -33,7 +36,13 @@ export class PoolRun {
   /** Callers who wait in rooms of their own; nobody was asked to serve them, unless their tokens ask for `agents`. */
   wait(rooms: number, agents?: readonly string[]): Promise<Caller[]> {
     const roomOf = () => `${this.agentName}-${++this.#rooms}`;
-    return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(roomOf(), 'caller', agents)));
+    return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(roomOf(), CALLER, agents)));
+  }
+
+  /** A caller whose connection did not come back, in the same room. */
+  async joinAgain(caller: Caller): Promise<Caller> {
+    void caller.leave().catch(() => {}); // its library may try for ever
+    return this.#callers.join(caller.room, CALLER);
   }
 
   /** Asks for an agent in this room. Resolves with the time at which it was asked for. */

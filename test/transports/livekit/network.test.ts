@@ -119,3 +119,31 @@ test('a network that never comes back, nor is given up, does not keep the answer
   expect(session.history.at(-1)).toMatchObject({ type: 'assistant', text });
   await end();
 });
+
+test('a reconnect that hangs while nobody speaks: the room is joined anew after 30 s, and the user is answered there', async () => {
+  const { clock, world, session, errors, text, end } = await start();
+  const [first] = world.rooms;
+  world.room.emit('reconnecting');
+  await clock.advance(20_000);
+  world.room.emit('reconnecting');
+  await clock.advance(9_000);
+  expect(world.room).toBe(first);
+  await clock.advance(6_000);
+  expect(world.room).not.toBe(first);
+  const reply = session.sendText('count');
+  await clock.advance(10_000);
+  expect((await reply).outcome).toBe('completed');
+  expect([session.state, errors, session.history.at(-1)]).toMatchObject(['idle', [], { type: 'assistant', text }]);
+  await end();
+});
+
+test('a reconnect that came to its end in time leaves the room as it is', async () => {
+  const { clock, world, errors, end } = await start();
+  world.room.emit('reconnecting');
+  await clock.advance(20_000);
+  world.room.emit('reconnected');
+  await clock.advance(60_000);
+  expect([world.rooms.length, errors]).toEqual([1, []]);
+  await end();
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -11,7 +11,7 @@ import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { microphoneOf, RoomEar } from './room-ear.ts';
 import { RoomPermissions, type RoomRight } from './room-permissions.ts';
 import type { SessionRoom } from './room-seat.ts';
-import type { RoomSpeaker } from './room-speaker.ts';
+import { LONGEST_HOLD_MS, type RoomSpeaker } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { RoomVoice } from './room-voice.ts';
 
@@ -62,6 +62,7 @@ export class RoomConnection implements TransportConnection {
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
   #isReconnecting = false;
+  #reconnectTimer: unknown;
   /** False while the server has taken that right away. */
   #mayPublish = true;
   /** How often it has. */
@@ -231,6 +232,7 @@ export class RoomConnection implements TransportConnection {
 
   async #leave(): Promise<void> {
     this.#isOpen = false;
+    this.#stopWaiting();
     this.#permissions.close();
     this.#voice?.stop();
     this.#ear?.forget();
@@ -276,6 +278,11 @@ export class RoomConnection implements TransportConnection {
     });
     room.on('reconnecting', () => {
       this.#isReconnecting = true;
+      // The library can be back in the room without a track or an ear, for minutes: "publish time out" in the server's log.
+      this.#reconnectTimer ??= this.clock.setTimeout(
+        () => this.#giveUp('the network did not come back'),
+        LONGEST_HOLD_MS,
+      );
       this.#hold();
     });
     room.on('reconnected', () => this.#reconnect());
@@ -367,11 +374,17 @@ export class RoomConnection implements TransportConnection {
    */
   #reconnect(): void {
     this.#isReconnecting = false;
+    this.#stopWaiting();
     this.#cutOff = null;
     if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
     this.#subscribe();
     this.#hold();
+  }
+
+  #stopWaiting(): void {
+    this.clock.clearTimeout(this.#reconnectTimer);
+    this.#reconnectTimer = undefined;
   }
 
   /** On a telephone what cannot be heard is not read either: it waits for the right to publish, as for the network. */

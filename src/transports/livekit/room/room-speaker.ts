@@ -19,7 +19,7 @@ const LOW_WATER_MS = 60;
  */
 const STUCK_MS = 2_500;
 /** How long an answer waits. A lost network is given up by the library after 26 s; longer than this, and it hangs. */
-const LONGEST_HOLD_MS = 30_000;
+export const LONGEST_HOLD_MS = 30_000;
 /** Must be a multiple of 10: anything else aborts the process. */
 export const SOURCE_QUEUE_MS = 200;
 

@@ -313,6 +313,24 @@ describe('the user', () => {
     expect(events).toEqual([]);
   });
 
+  test.each([
+    ['is heard again', true, []],
+    ['is not heard again within 10 s: the room is joined anew', false, ['lost']],
+  ])('a microphone that after a reconnect %s', async (_, isHeard, told) => {
+    const { clock, world, open, events } = start();
+    await open();
+    const anna = new FakeParticipant('anna');
+    const microphone = anna.publish('TR_mic');
+    world.room.enter(anna);
+    world.room.emit('reconnecting');
+    world.room.emit('reconnected');
+    if (isHeard) world.room.emit('trackSubscribed', fakeTrack('TR_mic'), microphone, anna);
+    await clock.advance(9_000);
+    expect(events).toEqual([]);
+    await clock.advance(2_000);
+    expect(events.map(({ type }) => type)).toEqual(told);
+  });
+
   test('who does not come back in a reconnect leaves the place to who is there', async () => {
     const { world, open } = start();
     const connection = await open();

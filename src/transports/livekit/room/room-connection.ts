@@ -19,6 +19,8 @@ import { RoomVoice } from './room-voice.ts';
 const CHAT_TOPIC = 'lk.chat';
 /** Pages send as soon as they see the agent, which is linked to its user when its voice is published. */
 const LINK_WAIT_MS = 2_000;
+/** Back in the room -> the microphone of the user is heard again; it takes a tenth of a second. */
+const DEAF_MS = 10_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 export const LEAVE_STEP_MS = 1_000;
 
@@ -277,12 +279,8 @@ export class RoomConnection implements TransportConnection {
         this.#open.onEvent({ type: 'dtmf', digit });
     });
     room.on('reconnecting', () => {
+      if (!this.#isReconnecting) this.#giveUpAfter(LONGEST_HOLD_MS, () => true);
       this.#isReconnecting = true;
-      // The library can be back in the room without a track or an ear, for minutes: "publish time out" in the server's log.
-      this.#reconnectTimer ??= this.clock.setTimeout(
-        () => this.#giveUp('the network did not come back'),
-        LONGEST_HOLD_MS,
-      );
       this.#hold();
     });
     room.on('reconnected', () => this.#reconnect());
@@ -374,12 +372,26 @@ export class RoomConnection implements TransportConnection {
    */
   #reconnect(): void {
     this.#isReconnecting = false;
-    this.#stopWaiting();
+    // The library can say that it is back and have no media, for minutes: "publish time out" in the server's log.
+    this.#giveUpAfter(DEAF_MS, () => this.#isDeaf());
     this.#cutOff = null;
     if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
     this.#subscribe();
     this.#hold();
+  }
+
+  #giveUpAfter(ms: number, isLost: () => boolean): void {
+    this.#stopWaiting();
+    this.#reconnectTimer = this.clock.setTimeout(() => {
+      if (isLost()) this.#giveUp('the network did not come back');
+    }, ms);
+  }
+
+  /** The user has a microphone, and nothing comes of it. */
+  #isDeaf(): boolean {
+    if (this.#ear === null || this.#ear.isHearing || this.#permissions.lacks('canSubscribe')) return false;
+    return microphoneOf(this.#rtc, this.#user) !== undefined;
   }
 
   #stopWaiting(): void {

@@ -45,6 +45,10 @@ export class RoomEar {
     return this.#preConnect !== null;
   }
 
+  get isHearing(): boolean {
+    return this.#track !== null;
+  }
+
   /** Nothing is subscribed by itself: video and other people's audio would be decoded for nobody. */
   subscribe(publication: RtcPublication): void {
     if (!isMicrophone(this.#options.rtc, publication)) return;

@@ -10,8 +10,8 @@ export interface EndpointScript extends ServerScript {
   silent?: boolean;
   /** Answers the upgrade with this status. */
   status?: number;
-  /** Answers the upgrade with half of a response and closes. */
-  half?: boolean;
+  /** The first upgrades are answered like this, one each: with a status, or with half of a response and closed. */
+  first?: (number | 'half')[];
 }
 
 export class AgentEndpoint {
@@ -55,8 +55,9 @@ export class AgentEndpoint {
       const refuse = (status: number) =>
         socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       if (this.script.silent) return;
-      if (this.script.half) return void socket.end('HTTP/1.1 101 Swi');
-      if (this.script.status !== undefined) return refuse(this.script.status);
+      const answer = this.script.first?.shift() ?? this.script.status;
+      if (answer === 'half') return void socket.end('HTTP/1.1 101 Swi');
+      if (answer !== undefined) return refuse(answer);
       if (request.url !== '/agent') return refuse(404);
       if (!this.#isSigned(request.headers.authorization)) return refuse(401);
       this.#ws.handleUpgrade(request, socket, head, (ws) => this.#accept(ws));

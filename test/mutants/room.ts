@@ -91,14 +91,19 @@ export const room: MutantTable = {
     {
       name: 'what waited too long is kept for ever',
       file: 'room/room-speaker.ts',
-      find: `      this.#goOn();
-      this.#onHeldTooLong?.();`,
-      replace: '      this.#onHeldTooLong?.();',
+      find: 'this.#timer = this.#clock.setTimeout(() => this.#goOn(), LONGEST_HOLD_MS);',
+      replace: '',
     },
     {
       name: 'a reconnect that hangs is waited for: the answer passes unheard',
-      file: 'room/room-connection.ts',
-      find: "if (this.#isReconnecting) this.#giveUp('the network did not come back');",
+      file: 'room/room-network.ts',
+      find: 'if (!this.#isReconnecting) this.#wait(LONGEST_RECONNECT_MS, () => this.#options.onLost());',
+      replace: '',
+    },
+    {
+      name: 'a reconnect without media leaves the agent deaf and mute',
+      file: 'room/room-network.ts',
+      find: '    this.#look(false);\n',
       replace: '',
     },
     {

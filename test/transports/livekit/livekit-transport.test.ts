@@ -314,13 +314,15 @@ describe('the user', () => {
   });
 
   test.each([
-    ['is heard again', true, []],
-    ['is not heard again within 10 s: the room is joined anew', false, ['lost']],
-  ])('a microphone that after a reconnect %s', async (_, isHeard, told) => {
+    ['is heard again', true, false, []],
+    ['is not heard again within 10 s: the room is joined anew', false, false, ['lost']],
+    ['is muted', false, true, []],
+  ])('a microphone that after a reconnect %s', async (_, isHeard, muted, told) => {
     const { clock, world, open, events } = start();
     await open();
     const anna = new FakeParticipant('anna');
     const microphone = anna.publish('TR_mic');
+    microphone.muted = muted;
     world.room.enter(anna);
     world.room.emit('reconnecting');
     world.room.emit('reconnected');

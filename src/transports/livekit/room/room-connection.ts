@@ -9,9 +9,10 @@ import type { SentRecordings } from '../pre-connect/sent-recordings.ts';
 import type { Rtc, RtcByteReader, RtcParticipant, RtcPublication, RtcTextReader } from '../rtc.ts';
 import { endOfAgent, endOfUser, isUser } from './link-policy.ts';
 import { microphoneOf, RoomEar } from './room-ear.ts';
+import { RoomNetwork } from './room-network.ts';
 import { RoomPermissions, type RoomRight } from './room-permissions.ts';
 import type { SessionRoom } from './room-seat.ts';
-import { LONGEST_HOLD_MS, type RoomSpeaker } from './room-speaker.ts';
+import type { RoomSpeaker } from './room-speaker.ts';
 import { allOn, type RoomSwitches } from './room-switches.ts';
 import { RoomVoice } from './room-voice.ts';
 
@@ -19,8 +20,6 @@ import { RoomVoice } from './room-voice.ts';
 const CHAT_TOPIC = 'lk.chat';
 /** Pages send as soon as they see the agent, which is linked to its user when its voice is published. */
 const LINK_WAIT_MS = 2_000;
-/** Back in the room -> the microphone of the user is heard again; it takes a tenth of a second. */
-const DEAF_MS = 10_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 export const LEAVE_STEP_MS = 1_000;
 
@@ -58,13 +57,12 @@ export class RoomConnection implements TransportConnection {
   readonly #voice: RoomVoice | null;
   /** Null when it does not listen. */
   readonly #ear: RoomEar | null;
+  readonly #network: RoomNetwork;
   readonly #permissions: RoomPermissions;
   readonly #sentRecordings: SentRecordings;
   readonly #userListeners = new Set<() => void>();
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
-  #isReconnecting = false;
-  #reconnectTimer: unknown;
   /** False while the server has taken that right away. */
   #mayPublish = true;
   /** How often it has. */
@@ -106,10 +104,6 @@ export class RoomConnection implements TransportConnection {
             isMuted: () => !switches.audioOutput,
             onStuck: () => this.#giveUp('the room takes no audio any more'),
             onRefused: (error) => onProblem('voice', error),
-            // A right may never come back. A network does, or is given up by the library, unless that hangs.
-            onHeldTooLong: () => {
-              if (this.#isReconnecting) this.#giveUp('the network did not come back');
-            },
           });
     this.#ear =
       open.audio?.input === false
@@ -125,6 +119,11 @@ export class RoomConnection implements TransportConnection {
           });
     this.texts = new Outbox(clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(clock, (error) => onProblem('attributes', error));
+    this.#network = new RoomNetwork({
+      clock,
+      isHearing: () => this.#isHearing(),
+      onLost: () => this.#giveUp('the network did not come back'),
+    });
     this.#permissions = new RoomPermissions({
       room,
       clock,
@@ -234,7 +233,7 @@ export class RoomConnection implements TransportConnection {
 
   async #leave(): Promise<void> {
     this.#isOpen = false;
-    this.#stopWaiting();
+    this.#network.close();
     this.#permissions.close();
     this.#voice?.stop();
     this.#ear?.forget();
@@ -279,8 +278,7 @@ export class RoomConnection implements TransportConnection {
         this.#open.onEvent({ type: 'dtmf', digit });
     });
     room.on('reconnecting', () => {
-      if (!this.#isReconnecting) this.#giveUpAfter(LONGEST_HOLD_MS, () => true);
-      this.#isReconnecting = true;
+      this.#network.reconnecting();
       this.#hold();
     });
     room.on('reconnected', () => this.#reconnect());
@@ -335,7 +333,7 @@ export class RoomConnection implements TransportConnection {
 
   #link(participant: RtcParticipant): void {
     if (!this.#isOpen || this.#user !== null) return;
-    if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
+    if (this.#network.isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
     if (!this.#isUser(participant)) return;
     this.#cutOff = null;
     // A recording that waits for this session comes before the microphone is heard.
@@ -371,9 +369,7 @@ export class RoomConnection implements TransportConnection {
    * place. What was subscribed on the way is not, so it is asked for again.
    */
   #reconnect(): void {
-    this.#isReconnecting = false;
-    // The library can say that it is back and have no media, for minutes: "publish time out" in the server's log.
-    this.#giveUpAfter(DEAF_MS, () => this.#isDeaf());
+    this.#network.reconnected();
     this.#cutOff = null;
     if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
@@ -381,27 +377,17 @@ export class RoomConnection implements TransportConnection {
     this.#hold();
   }
 
-  #giveUpAfter(ms: number, isLost: () => boolean): void {
-    this.#stopWaiting();
-    this.#reconnectTimer = this.clock.setTimeout(() => {
-      if (isLost()) this.#giveUp('the network did not come back');
-    }, ms);
-  }
-
-  /** The user has a microphone, and nothing comes of it. */
-  #isDeaf(): boolean {
-    if (this.#ear === null || this.#ear.isHearing || this.#permissions.lacks('canSubscribe')) return false;
-    return microphoneOf(this.#rtc, this.#user) !== undefined;
-  }
-
-  #stopWaiting(): void {
-    this.clock.clearTimeout(this.#reconnectTimer);
-    this.#reconnectTimer = undefined;
+  /** Null: the user has no microphone that is on, or the agent may not hear it. */
+  #isHearing(): boolean | null {
+    const microphone = microphoneOf(this.#rtc, this.#user);
+    const isAudible = microphone !== undefined && microphone.muted !== true && !this.#permissions.lacks('canSubscribe');
+    return this.#ear !== null && isAudible ? this.#ear.isHearing : null;
   }
 
   /** On a telephone what cannot be heard is not read either: it waits for the right to publish, as for the network. */
   #hold(): void {
-    if (this.#leaving === null) this.sink?.hold(this.#isReconnecting || (!this.#mayPublish && this.isTelephone));
+    const waits = this.#network.isReconnecting || (!this.#mayPublish && this.isTelephone);
+    if (this.#leaving === null) this.sink?.hold(waits);
   }
 
   #lose(why: number): void {

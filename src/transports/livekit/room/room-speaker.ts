@@ -18,8 +18,8 @@ const LOW_WATER_MS = 60;
  * Shorter than a reply that makes no progress is waited for, so that it goes on in a room joined anew.
  */
 const STUCK_MS = 2_500;
-/** How long an answer waits. A lost network is given up by the library after 26 s; longer than this, and it hangs. */
-export const LONGEST_HOLD_MS = 30_000;
+/** How long an answer waits. Not shorter than a reconnect may take. */
+const LONGEST_HOLD_MS = 30_000;
 /** Must be a multiple of 10: anything else aborts the process. */
 export const SOURCE_QUEUE_MS = 200;
 
@@ -34,8 +34,6 @@ export interface RoomSpeakerOptions {
   onStuck?(): void;
   /** Told once, of the first piece or flush that the native side refused. What was refused passes unheard. */
   onRefused?(error: unknown): void;
-  /** Told when what was written has been held for as long as it may wait, and goes out. */
-  onHeldTooLong?(): void;
 }
 
 interface Piece {
@@ -59,7 +57,6 @@ export class RoomSpeaker implements AudioSink {
   #ended = false;
   readonly #onStuck: (() => void) | undefined;
   readonly #onRefused: ((error: unknown) => void) | undefined;
-  readonly #onHeldTooLong: (() => void) | undefined;
   #hasRefused = false;
   readonly #isMuted: () => boolean;
   /** When the piece in flight was handed over. */
@@ -76,7 +73,6 @@ export class RoomSpeaker implements AudioSink {
     this.#isMuted = isMuted;
     this.#onStuck = told.onStuck;
     this.#onRefused = told.onRefused;
-    this.#onHeldTooLong = told.onHeldTooLong;
     this.#rtc = rtc;
     this.#source = source;
     this.#clock = clock;
@@ -154,10 +150,7 @@ export class RoomSpeaker implements AudioSink {
     this.#disarm();
     this.#heldSinceMs = this.#clock.now();
     if (this.#queue.length === 0) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#goOn();
-      this.#onHeldTooLong?.();
-    }, LONGEST_HOLD_MS);
+    this.#timer = this.#clock.setTimeout(() => this.#goOn(), LONGEST_HOLD_MS);
   }
 
   #goOn(): void {

@@ -16,8 +16,6 @@ export interface RoomVoiceOptions {
   onStuck(): void;
   /** Of the first piece that the native side refused. */
   onRefused(error: unknown): void;
-  /** What was held has waited for as long as it may. */
-  onHeldTooLong(): void;
 }
 
 export class RoomVoice {

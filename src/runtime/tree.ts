@@ -66,7 +66,7 @@ const transport: ChildSpec<SessionTreeInput> = {
       onSpawn: (ref) => {
         ref.send({ type: 'transport.connect' });
         monitor(ref, ({ reason }) => {
-          if (reason === 'normal') transportEnded(scope);
+          if (reason === 'normal') scope.soon(() => transportEnded(scope));
         });
       },
     };

@@ -97,13 +97,31 @@ export const room: MutantTable = {
     {
       name: 'a reconnect that hangs is waited for: the answer passes unheard',
       file: 'room/room-network.ts',
-      find: 'if (!this.#isReconnecting) this.#wait(LONGEST_RECONNECT_MS, () => this.#options.onLost());',
+      find: 'if (!this.#isReconnecting) this.#in(LONGEST_RECONNECT_MS,',
+      replace: 'if (this.#isReconnecting) this.#in(LONGEST_RECONNECT_MS,',
+    },
+    {
+      name: 'a library that takes in nothing any more is not noticed: the agent stays deaf and mute',
+      file: 'room/room-network.ts',
+      find: 'if (this.#unanswered === MOST_UNANSWERED)',
+      replace: 'if (this.#unanswered === Number.MAX_SAFE_INTEGER)',
+    },
+    {
+      name: 'a server that never answered such a request loses its calls every 16 s',
+      file: 'room/room-network.ts',
+      find: '} else if (this.#hasAnswered) {',
+      replace: '} else {',
+    },
+    {
+      name: 'a server is asked without the right to it, and logs each request',
+      file: 'room/room-network.ts',
+      find: 'if (self?.info?.permission?.canUpdateMetadata === false) return true;',
       replace: '',
     },
     {
-      name: 'a reconnect without media leaves the agent deaf and mute',
-      file: 'room/room-network.ts',
-      find: '    this.#look(false);\n',
+      name: 'a room that several share is not watched',
+      file: 'room/shared-room.ts',
+      find: '      network.begin();\n',
       replace: '',
     },
     {

@@ -3,8 +3,6 @@ import type { Clock } from '../../clock.ts';
 
 /** The reconnect is told right after the leaves, and who is back before its end. */
 const MOMENT_MS = 1_000;
-/** A lost network is given up by the library after 26 s. */
-const LONGEST_RECONNECT_MS = 30_000;
 
 export class UnsaidLeaves {
   readonly #clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
@@ -43,7 +41,8 @@ export class UnsaidLeaves {
 
   #wait(): void {
     this.#clock.clearTimeout(this.#timer);
-    this.#timer = this.#clock.setTimeout(() => this.#end(), this.#isReconnecting ? LONGEST_RECONNECT_MS : MOMENT_MS);
+    // A reconnect comes to an end, or the stay does.
+    if (!this.#isReconnecting) this.#timer = this.#clock.setTimeout(() => this.#end(), MOMENT_MS);
   }
 
   #end(): void {

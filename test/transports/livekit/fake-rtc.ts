@@ -208,6 +208,7 @@ export class FakeRoom implements RtcRoom {
         log.push(`unpublish ${sid}`);
       },
       setAttributes: async (attributes) => {
+        if (Object.keys(attributes).length === 0) return this.#world.onAsk();
         await this.#world.onSend();
         this.attributes.push(attributes);
       },
@@ -380,6 +381,8 @@ export class FakeRtcWorld {
   /** While a track is being published. */
   onPublish: (room: FakeRoom) => Promise<void> = async () => {};
   onSend: () => Promise<void> = async () => {};
+  /** Does the server answer requests? */
+  onAsk: () => Promise<void> = async () => {};
   onStats: () => Promise<{ publisherStats: RtcStat[]; subscriberStats: RtcStat[] }> = async () => ({
     publisherStats: [],
     subscriberStats: [],

@@ -313,26 +313,6 @@ describe('the user', () => {
     expect(events).toEqual([]);
   });
 
-  test.each([
-    ['is heard again', true, false, []],
-    ['is not heard again within 10 s: the room is joined anew', false, false, ['lost']],
-    ['is muted', false, true, []],
-  ])('a microphone that after a reconnect %s', async (_, isHeard, muted, told) => {
-    const { clock, world, open, events } = start();
-    await open();
-    const anna = new FakeParticipant('anna');
-    const microphone = anna.publish('TR_mic');
-    microphone.muted = muted;
-    world.room.enter(anna);
-    world.room.emit('reconnecting');
-    world.room.emit('reconnected');
-    if (isHeard) world.room.emit('trackSubscribed', fakeTrack('TR_mic'), microphone, anna);
-    await clock.advance(9_000);
-    expect(events).toEqual([]);
-    await clock.advance(2_000);
-    expect(events.map(({ type }) => type)).toEqual(told);
-  });
-
   test('who does not come back in a reconnect leaves the place to who is there', async () => {
     const { world, open } = start();
     const connection = await open();
@@ -404,6 +384,16 @@ describe('the end', () => {
     await clock.settle();
     expect(events).toEqual([{ type: 'lost', reason: 'the room takes no audio any more' }]);
     expect((await open()).isOpen).toBe(true);
+  });
+
+  test('by a server that answers nothing any more, although the library says nothing, is told as lost too', async () => {
+    const { clock, world, open, events } = start();
+    await open();
+    world.onAsk = () => new Promise(() => {});
+    await clock.advance(30_000);
+    expect(events).toEqual([{ type: 'lost', reason: 'the server does not answer any more' }]);
+    expect((await open()).isOpen).toBe(true);
+    expect(world.rooms).toHaveLength(2);
   });
 
   test('is not the refusal of a piece of the voice, which is told once', async () => {

@@ -157,16 +157,39 @@ describe('a full reconnect, which takes everybody out and lets them in again', (
     expect(names()).toEqual(['ann']);
   });
 
-  test('that never ends, or none at all, leaves nobody behind', async () => {
-    const { world, clock, names, people, reconnect } = await startRoom('ann', 'bob');
+  test('is none after all: who left without a reason is gone after a second', async () => {
+    const { world, clock, names, people } = await startRoom('ann', 'bob');
     const [, bob] = people;
     if (bob !== undefined) world.room.leave(bob, WHY.UNKNOWN);
     await clock.advance(1_000);
     expect(names()).toEqual(['ann']);
+  });
+
+  test('that never ends fails a job without a session after 30 s, so that the room gets another agent', async () => {
+    const { clock, presence, held, reconnect } = await startRoom('ann');
     reconnect();
-    await clock.advance(30_000);
-    expect(names()).toEqual([]);
+    await clock.advance(29_000);
+    expect(held.failures).toEqual([]);
+    await clock.advance(2_000);
+    expect([presence.at(-1), held.failures]).toEqual(['lost', ['the room was lost']]);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test.each([
+    ['a reconnect that never ends', 'reconnecting', 31_000],
+    ['a server that answers nothing any more after it', 'reconnected', 30_000],
+  ] as const)('%s: the room is joined anew, with the session in it', async (_, event, afterMs) => {
+    const { world, clock, job, settled, lines } = await startRoom('ann');
+    const session = await settled(job.startSession({ agent: quietAgent(clock) }));
+    world.onAsk = () => new Promise(() => {});
+    world.room.emit(event);
+    await clock.advance(afterMs);
+    world.onAsk = async () => {};
+    await clock.advance(5_000);
+    expect(world.rooms).toHaveLength(2);
+    expect([world.rooms[0]?.isConnected, world.room.isConnected]).toEqual([false, true]);
+    expect([session.state, job.participants.map(({ identity }) => identity)]).toEqual(['idle', ['ann']]);
+    expect(lines.filter(({ where }) => where === 'network')).toHaveLength(1);
   });
 
   test('that fails: who is not in the room joined anew has left, and nothing is waited for', async () => {

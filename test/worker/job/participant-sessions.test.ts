@@ -70,6 +70,7 @@ describe('a session for each participant', () => {
     expect(room.held.count).toBe(1);
     await room.clock.advance(2_000);
     expect(room.held).toMatchObject({ count: 0, failures: [], reason: 'the user left' });
+    await room.settled(room.job.release('done'));
     expect(room.clock.pendingTimers).toBe(0);
   });
 

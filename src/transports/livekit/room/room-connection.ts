@@ -57,12 +57,14 @@ export class RoomConnection implements TransportConnection {
   readonly #voice: RoomVoice | null;
   /** Null when it does not listen. */
   readonly #ear: RoomEar | null;
-  readonly #network: RoomNetwork;
+  /** Null for a room that others are in too: whoever joined it watches it. */
+  readonly #network: RoomNetwork | null;
   readonly #permissions: RoomPermissions;
   readonly #sentRecordings: SentRecordings;
   readonly #userListeners = new Set<() => void>();
   readonly #regainListeners = new Set<(right: RoomRight) => void>();
   #user: RtcParticipant | null = null;
+  #isReconnecting = false;
   /** False while the server has taken that right away. */
   #mayPublish = true;
   /** How often it has. */
@@ -119,11 +121,8 @@ export class RoomConnection implements TransportConnection {
           });
     this.texts = new Outbox(clock, (error) => onProblem('text', error));
     this.attributes = new Outbox(clock, (error) => onProblem('attributes', error));
-    this.#network = new RoomNetwork({
-      clock,
-      isHearing: () => this.#isHearing(),
-      onLost: () => this.#giveUp('the network did not come back'),
-    });
+    this.#network =
+      room.isWatched === true ? null : new RoomNetwork({ room, clock, onLost: (reason) => this.#giveUp(reason) });
     this.#permissions = new RoomPermissions({
       room,
       clock,
@@ -181,6 +180,7 @@ export class RoomConnection implements TransportConnection {
     }
     if (!this.room.isConnected) throw this.#endOnTheWayIn ?? new Error('the room was lost while joining');
     this.#permissions.begin();
+    this.#network?.begin();
     this.#isOpen = true;
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
   }
@@ -233,7 +233,7 @@ export class RoomConnection implements TransportConnection {
 
   async #leave(): Promise<void> {
     this.#isOpen = false;
-    this.#network.close();
+    this.#network?.close();
     this.#permissions.close();
     this.#voice?.stop();
     this.#ear?.forget();
@@ -278,7 +278,7 @@ export class RoomConnection implements TransportConnection {
         this.#open.onEvent({ type: 'dtmf', digit });
     });
     room.on('reconnecting', () => {
-      this.#network.reconnecting();
+      this.#isReconnecting = true;
       this.#hold();
     });
     room.on('reconnected', () => this.#reconnect());
@@ -333,7 +333,7 @@ export class RoomConnection implements TransportConnection {
 
   #link(participant: RtcParticipant): void {
     if (!this.#isOpen || this.#user !== null) return;
-    if (this.#network.isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
+    if (this.#isReconnecting && this.#cutOff !== null && this.#cutOff !== participant.identity) return;
     if (!this.#isUser(participant)) return;
     this.#cutOff = null;
     // A recording that waits for this session comes before the microphone is heard.
@@ -369,7 +369,7 @@ export class RoomConnection implements TransportConnection {
    * place. What was subscribed on the way is not, so it is asked for again.
    */
   #reconnect(): void {
-    this.#network.reconnected();
+    this.#isReconnecting = false;
     this.#cutOff = null;
     if (this.#user === null) this.#setUser(null);
     for (const participant of this.room.remoteParticipants.values()) this.#link(participant);
@@ -377,16 +377,9 @@ export class RoomConnection implements TransportConnection {
     this.#hold();
   }
 
-  /** Null: the user has no microphone that is on, or the agent may not hear it. */
-  #isHearing(): boolean | null {
-    const microphone = microphoneOf(this.#rtc, this.#user);
-    const isAudible = microphone !== undefined && microphone.muted !== true && !this.#permissions.lacks('canSubscribe');
-    return this.#ear !== null && isAudible ? this.#ear.isHearing : null;
-  }
-
   /** On a telephone what cannot be heard is not read either: it waits for the right to publish, as for the network. */
   #hold(): void {
-    const waits = this.#network.isReconnecting || (!this.#mayPublish && this.isTelephone);
+    const waits = this.#isReconnecting || (!this.#mayPublish && this.isTelephone);
     if (this.#leaving === null) this.sink?.hold(waits);
   }
 

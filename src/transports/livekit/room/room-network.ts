@@ -1,43 +1,55 @@
-// Whether the network of a stay in a room is there: a reconnect that hangs, or comes back without media, is a lost room.
-import type { Clock } from '../../../clock.ts';
+// Whether a room that was joined is still there: a reconnect that hangs, or a server that does not answer any more, is a lost room.
+import { type Clock, withinMs } from '../../../clock.ts';
+import type { RtcRoom } from '../rtc.ts';
 
 /** A lost network is given up by the library after 26 s; longer than this, and it hangs. */
 const LONGEST_RECONNECT_MS = 30_000;
-/** Back in the room, the user is heard again within a tenth of a second: two looks in a row without are no delay. */
-const LOOK_MS = 5_000;
+const ASK_EVERY_MS = 10_000;
+/** The library itself waits for 5 s and then rejects, which is no answer. */
+const ANSWER_MS = 4_000;
+/** Together longer than the 15 s after which the library notices a dead line by itself, and mends it with less harm. */
+const MOST_UNANSWERED = 4;
 
 export interface RoomNetworkOptions {
-  readonly clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
-  /** Is anything heard of the user? Null while there is nothing to hear. */
-  isHearing(): boolean | null;
-  /** Told once for each reconnect that did not bring the room back. */
-  onLost(): void;
+  readonly room: Pick<RtcRoom, 'on' | 'localParticipant'>;
+  readonly clock: Clock;
+  /** Told once, with the reason; joining anew helps. */
+  onLost(reason: string): void;
 }
 
+/**
+ * The library can say that it is connected and take in nothing any more: rtc-ffi-bindings before 0.12.74 wait for their own
+ * lock when a renegotiation was asked for before the answer to the last one (livekit/rust-sdks#1252). Then nobody comes or
+ * goes, no track is heard, and none that is published is sent, for as long as the agent stays. So the server is asked for
+ * something, again and again.
+ */
 export class RoomNetwork {
   readonly #options: RoomNetworkOptions;
   #isReconnecting = false;
+  /** There may be servers that do not answer this. */
+  #hasAnswered = false;
+  #unanswered = 0;
+  /** What began in an earlier one has nothing to say any more. */
+  #round = 0;
   #timer: unknown;
   #isClosed = false;
 
   constructor(options: RoomNetworkOptions) {
     this.#options = options;
+    const { room } = options;
+    // Told again with each try.
+    room.on('reconnecting', () => {
+      if (!this.#isReconnecting) this.#in(LONGEST_RECONNECT_MS, () => this.#lose('the network did not come back'));
+      this.#isReconnecting = true;
+    });
+    room.on('reconnected', () => this.begin());
   }
 
-  get isReconnecting(): boolean {
-    return this.#isReconnecting;
-  }
-
-  /** The library says so again with each try. */
-  reconnecting(): void {
-    if (!this.#isReconnecting) this.#wait(LONGEST_RECONNECT_MS, () => this.#options.onLost());
-    this.#isReconnecting = true;
-  }
-
-  /** The library says so also of a room that has no media any more, for minutes: "publish time out" in the server's log. */
-  reconnected(): void {
+  /** The room is joined. */
+  begin(): void {
     this.#isReconnecting = false;
-    this.#look(false);
+    this.#unanswered = 0;
+    void this.#ask();
   }
 
   close(): void {
@@ -45,21 +57,42 @@ export class RoomNetwork {
     this.#options.clock.clearTimeout(this.#timer);
   }
 
-  /** Until the user is heard, who may come back later than the agent, or be muted. */
-  #look(wasDeaf: boolean): void {
-    this.#wait(LOOK_MS, () => {
-      const isHearing = this.#options.isHearing();
-      if (isHearing === true) return;
-      const isDeaf = isHearing === false;
-      if (isDeaf && wasDeaf) this.#options.onLost();
-      else this.#look(isDeaf);
-    });
+  async #ask(): Promise<void> {
+    const round = ++this.#round;
+    const isAnswered = await this.#isAnswered();
+    if (round !== this.#round || this.#isClosed) return;
+    if (isAnswered) {
+      this.#hasAnswered = true;
+      this.#unanswered = 0;
+      this.#in(ASK_EVERY_MS, () => void this.#ask());
+    } else if (this.#hasAnswered) {
+      this.#unanswered++;
+      if (this.#unanswered === MOST_UNANSWERED) this.#lose('the server does not answer any more');
+      else void this.#ask();
+    }
   }
 
-  #wait(ms: number, run: () => void): void {
+  /** Sets nothing. A refusal is an answer too; without the right to it the server would log each. */
+  async #isAnswered(): Promise<boolean> {
+    const { room, clock } = this.#options;
+    const self = room.localParticipant;
+    if (self?.info?.permission?.canUpdateMetadata === false) return true;
+    const asked = (async () => self?.setAttributes({}))().then(
+      () => true,
+      () => true,
+    );
+    return (await withinMs(asked, ANSWER_MS, clock)) === true;
+  }
+
+  #lose(reason: string): void {
+    this.close();
+    this.#options.onLost(reason);
+  }
+
+  #in(ms: number, run: () => void): void {
+    this.#round++;
     const { clock } = this.#options;
     clock.clearTimeout(this.#timer);
-    // The library goes on to tell until it has left the room.
     if (!this.#isClosed) this.#timer = clock.setTimeout(run, ms);
   }
 }

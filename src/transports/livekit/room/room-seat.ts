@@ -14,6 +14,8 @@ import type {
 
 /** A room as a session sees it: one of its own, or its part of one that several sessions share. */
 export interface SessionRoom extends RtcRoom {
+  /** Whoever joined it sees to it that it is still there. */
+  readonly isWatched?: boolean;
   /** Of all sessions of the room. */
   readonly sentRecordings?: SentRecordings;
   /** Told whom the session talks to, or waits for; null: whoever comes. */
@@ -58,6 +60,7 @@ export const NEARNESS = { none: 0, open: 1, linked: 2, guest: 3 } as const;
 export class RoomSeat implements SessionRoom {
   /** The only participant that this seat sees, hears, and speaks to; null: the whole room. */
   readonly guest: string | null;
+  readonly isWatched = true;
   readonly #host: SeatHost;
   readonly #listeners = new Map<keyof RtcRoomEvents, Listener[]>();
   readonly #handlers = new Map<string, StreamHandler>();

@@ -4,6 +4,7 @@ import { WaitingStreams } from '../channels/waiting-streams.ts';
 import { SentRecordings } from '../pre-connect/sent-recordings.ts';
 import type { Rtc, RtcConnectOptions, RtcPublication, RtcRoom, RtcRoomEvents } from '../rtc.ts';
 import { LEAVE_STEP_MS } from './room-connection.ts';
+import { RoomNetwork } from './room-network.ts';
 import {
   type JoiningRoom,
   NEARNESS,
@@ -32,6 +33,7 @@ export interface SharedRoomOptions {
 }
 
 interface Stay extends JoiningRoom {
+  readonly network: RoomNetwork;
   readonly clientInitiated: number;
   isOver: boolean;
   isFreed: boolean;
@@ -186,16 +188,23 @@ export class SharedRoom implements SeatHost {
     const rtc = this.#rtc;
     if (rtc === null) throw new Error('a seat without a library');
     const room = new rtc.Room();
+    const onLost = (reason: string) => {
+      this.problem('network', new Error(reason));
+      this.#discard(stay, LOST);
+    };
+    const network = new RoomNetwork({ room, clock: this.#options.clock, onLost });
     const left = this.#left;
     const joined = (async () => {
       await left;
       this.#options.onJoining?.();
       await room.connect(url, token, options);
+      network.begin();
       onJoined?.(room);
     })();
     const stay: Stay = {
       room,
       joined,
+      network,
       clientInitiated: rtc.DisconnectReason.CLIENT_INITIATED,
       isOver: false,
       isFreed: false,
@@ -265,7 +274,8 @@ export class SharedRoom implements SeatHost {
   #free(stay: Stay, joined: Promise<unknown>): void {
     if (stay.isFreed) return;
     stay.isFreed = true;
-    const { room } = stay;
+    const { room, network } = stay;
+    network.close();
     const left = joined
       .catch(() => {}) // told to the seats that waited for it
       // After an end of the server's making the library may reject; there is nothing left to leave then.

@@ -1,57 +1,130 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
 import { RoomNetwork } from '../../../../src/transports/livekit/room/room-network.ts';
+import { FakeRtcWorld } from '../fake-rtc.ts';
 
-function start(heard: (boolean | null)[] = []) {
+const never = () => new Promise<void>(() => {});
+
+async function start(onAsk = async () => {}) {
   const clock = new VirtualClock();
-  const lost: number[] = [];
-  const network = new RoomNetwork({
-    clock,
-    isHearing: () => heard.shift() ?? null,
-    onLost: () => lost.push(clock.now()),
-  });
-  return { clock, network, lost };
+  const world = new FakeRtcWorld();
+  let asked = 0;
+  world.onAsk = onAsk;
+  const room = new world.rtc.Room();
+  await room.connect('ws://127.0.0.1:1', 'jwt', {} as never);
+  const lost: string[] = [];
+  const network = new RoomNetwork({ room, clock, onLost: (reason) => lost.push(`${clock.now()} ${reason}`) });
+  const answer = (how: () => Promise<void>) => {
+    world.onAsk = () => {
+      asked++;
+      return how();
+    };
+  };
+  answer(onAsk);
+  network.begin();
+  await clock.settle();
+  return { clock, world, network, lost, answer, asked: () => asked };
 }
 
 describe('a reconnect', () => {
   test('that hangs has lost the room after 30 s, however often it is told', async () => {
-    const { clock, network, lost } = start();
-    network.reconnecting();
+    const { clock, world, lost } = await start();
+    world.room.emit('reconnecting');
     await clock.advance(20_000);
-    network.reconnecting();
+    world.room.emit('reconnecting');
     await clock.advance(9_999);
-    expect([network.isReconnecting, lost]).toEqual([true, []]);
+    expect(lost).toEqual([]);
     await clock.advance(60_000);
-    expect(lost).toEqual([30_000]);
+    expect(lost).toEqual(['30000 the network did not come back']);
   });
 
-  test.each([
-    ['the user is heard at once', [true], []],
-    ['the user is heard a little late', [false, true], []],
-    ['the user is not heard', [false, false], [10_000]],
-    ['the user comes back later, and is heard', [null, null, null, true], []],
-    ['the user comes back later, and is not heard', [null, null, null, false, false], [25_000]],
-    ['the user has just switched the microphone on at a look', [null, false, null, false, true], []],
-    ['nobody comes back', [], []],
-  ])('that came to its end in time, and %s', async (_, heard, told) => {
-    const { clock, network, lost } = start([...heard]);
-    network.reconnecting();
+  test('that comes to its end in time has not; the next one has its own time', async () => {
+    const { clock, world, network, lost } = await start();
+    world.room.emit('reconnecting');
     await clock.advance(29_000);
-    network.reconnected();
-    const backMs = clock.now();
+    world.room.emit('reconnected');
     await clock.advance(60_000);
-    expect(network.isReconnecting).toBe(false);
-    expect(lost.map((atMs) => atMs - backMs)).toEqual(told);
+    world.room.emit('reconnecting');
+    await clock.advance(29_000);
+    world.room.emit('reconnected');
+    expect(lost).toEqual([]);
     network.close();
+    await clock.settle();
     expect(clock.pendingTimers).toBe(0);
   });
+});
 
-  test('of a room that is left is nothing to wait for', async () => {
-    const { clock, network, lost } = start([false, false]);
-    network.reconnecting();
+describe('a server', () => {
+  test.each([
+    ['answers', async () => {}],
+    ['refuses', () => Promise.reject(new Error('not allowed'))],
+  ])('that %s is asked every 10 s', async (_, how) => {
+    const { clock, lost, asked } = await start(how);
+    expect(asked()).toBe(1);
+    await clock.advance(60_000);
+    expect([asked(), lost]).toEqual([7, []]);
+  });
+
+  test('that does not answer any more has lost the room: 16 s after the first that was not answered', async () => {
+    const { clock, lost, answer } = await start();
+    answer(never);
+    await clock.advance(60_000);
+    expect(lost).toEqual(['26000 the server does not answer any more']);
+  });
+
+  test('that does not answer after a reconnect has lost it 16 s after that', async () => {
+    const { clock, world, lost, answer } = await start();
+    await clock.advance(15_000);
+    answer(never);
+    world.room.emit('reconnecting');
+    world.room.emit('reconnected');
+    await clock.advance(60_000);
+    expect(lost).toEqual(['31000 the server does not answer any more']);
+  });
+
+  test('that is silent for 14 s has not', async () => {
+    const { clock, lost, answer } = await start();
+    await clock.advance(5_000);
+    answer(never);
+    await clock.advance(5_000 + 9_000);
+    answer(async () => {});
+    await clock.advance(60_000);
+    expect(lost).toEqual([]);
+  });
+
+  test('that is silent while the library reconnects is left to that', async () => {
+    const { clock, world, lost, answer } = await start();
+    answer(never);
+    await clock.advance(20_000);
+    world.room.emit('reconnecting');
+    await clock.advance(20_000);
+    answer(async () => {});
+    world.room.emit('reconnected');
+    await clock.advance(60_000);
+    expect(lost).toEqual([]);
+  });
+
+  test('that never answered such a thing is not asked again, and has lost nothing', async () => {
+    const { clock, lost, asked } = await start(never);
+    await clock.advance(60_000);
+    expect([asked(), lost, clock.pendingTimers]).toEqual([1, [], 0]);
+  });
+
+  test('that would log each refusal, because the agent has not the right, is not asked', async () => {
+    const { clock, world, lost, answer, asked } = await start();
+    world.permission = { canUpdateMetadata: false };
+    answer(never);
+    await clock.advance(60_000);
+    expect([asked(), lost]).toEqual([1, []]);
+  });
+
+  test('of a room that was left has nothing to answer', async () => {
+    const { clock, world, network, lost, answer } = await start();
+    answer(never);
     network.close();
-    expect(clock.pendingTimers).toBe(0);
-    network.reconnected();
-    expect([clock.pendingTimers, lost]).toEqual([0, []]);
+    world.room.emit('reconnecting');
+    world.room.emit('reconnected');
+    await clock.advance(60_000);
+    expect([lost, clock.pendingTimers]).toEqual([[], 0]);
   });
 });

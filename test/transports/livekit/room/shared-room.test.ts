@@ -137,6 +137,25 @@ describe('the stay', () => {
     expect(world.room.connects).toHaveLength(1);
   });
 
+  test('is watched once for all: a server that answers nothing any more has lost it, and it is joined once again', async () => {
+    const { clock, world, seat, hold, problems, left } = start();
+    await hold();
+    const seats = [seat('ann'), seat('bob')];
+    for (const each of seats) await each.open();
+    let asked = 0;
+    world.onAsk = () => {
+      asked++;
+      return new Promise(() => {});
+    };
+    await clock.advance(30_000);
+    expect(asked).toBe(4);
+    expect(seats.map(({ events }) => events.map(({ type }) => type))).toEqual([['lost'], ['lost']]);
+    expect([problems, left]).toEqual([['network'], [[0, 2]]]);
+    world.onAsk = async () => {};
+    for (const each of seats) await each.open();
+    expect(world.rooms).toHaveLength(2);
+  });
+
   test('that the server ended is over for all', async () => {
     const { world, seats, clock } = await annAndBob();
     world.room.drop(WHY.ROOM_DELETED);

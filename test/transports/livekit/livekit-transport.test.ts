@@ -1,38 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { AudioFrame } from '../../../src/audio/frame.ts';
 import { nextLoopTurn } from '../../../src/clock.ts';
 import { AgentError } from '../../../src/errors.ts';
 import { seededIds } from '../../../src/ids.ts';
-import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 import { type LivekitTransportOptions, livekitTransport } from '../../../src/transports/livekit/index.ts';
-import type { TransportEvent } from '../../../src/transports/transport.ts';
-import { FakeParticipant, FakeRtcWorld, fakeTrack, KIND, WHY } from './fake-rtc.ts';
+import { FakeParticipant, fakeTrack, KIND, WHY } from './fake-rtc.ts';
+import { fakeTransport } from './fake-transport.ts';
 
-function start(given: Partial<LivekitTransportOptions> = {}) {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
-  const events: TransportEvent[] = [];
-  const frames: AudioFrame[] = [];
-  const problems: string[] = [];
-  const transport = livekitTransport({
-    url: 'ws://127.0.0.1:7880',
-    ...(given.getToken === undefined && { token: 'jwt' }),
-    load: async () => world.rtc,
-    onProblem: ({ where }) => problems.push(where),
-    ...given,
-  });
-  const controller = new AbortController();
-  const open = () =>
-    transport.open({
-      sessionId: 'sess_1',
-      clock,
-      ids: seededIds(),
-      signal: controller.signal,
-      onFrame: (frame) => frames.push(frame),
-      onEvent: (event) => events.push(event),
-    });
-  return { clock, world, events, frames, problems, transport, controller, open };
-}
+const start = (options: Partial<LivekitTransportOptions> = {}) => fakeTransport({ options });
 
 const hanging = () => new Promise<void>(() => {});
 
@@ -72,14 +46,9 @@ describe('options', () => {
   test('a real room is refused under a virtual clock', async () => {
     const { clock } = start();
     const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt' });
-    const opening = transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: () => {},
-      onEvent: () => {},
-    });
+    const { signal } = new AbortController();
+    const told = { onFrame: () => {}, onEvent: () => {} };
+    const opening = transport.open({ sessionId: 's', clock, ids: seededIds(), signal, ...told });
     expect((await errorOf(opening)).code).toBe('ERR_REAL_IO');
   });
 });

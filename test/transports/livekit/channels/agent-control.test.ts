@@ -1,47 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AgentError } from '../../../../src/errors.ts';
-import { seededIds } from '../../../../src/ids.ts';
-import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
 import {
   type AgentControlOptions,
   agentControlOf,
   attachAgentControl,
-  livekitTransport,
 } from '../../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld, WHY } from '../fake-rtc.ts';
+import { FakeParticipant, WHY } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 import { ObservedFake } from '../observed-session.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 async function start(options?: AgentControlOptions) {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
+  const { clock, world, transport, problems, events, open } = fakeTransport();
   const anna = new FakeParticipant('anna');
   const ben = new FakeParticipant('ben');
   world.present.push(anna, ben);
-  const problems: string[] = [];
-  const transport = livekitTransport({
-    url: 'ws://127.0.0.1:1',
-    token: 'jwt',
-    load: async () => world.rtc,
-    onProblem: ({ where }) => problems.push(where),
-  });
   const session = new ObservedFake();
   const control = attachAgentControl(session, transport, options);
-  const texts: string[] = [];
-  const open = () =>
-    transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: () => {},
-      onEvent: (event) => {
-        if (event.type === 'text') texts.push(event.text);
-      },
-    });
+  const texts = () => events.flatMap((event) => (event.type === 'text' ? [event.text] : []));
   const connection = await open();
   session.state = 'idle';
   const receive = (bytes: Uint8Array, from: FakeParticipant | null = anna, topic = 'agent-control') =>
@@ -270,7 +249,7 @@ describe('who may control', () => {
     receive(message, anna, 'other');
     await clock.settle();
     expect(session.calls).toEqual([]);
-    expect(texts).toEqual([]);
+    expect(texts()).toEqual([]);
     expect(control.counters.received).toBe(0);
   });
 
@@ -279,7 +258,7 @@ describe('who may control', () => {
     receive(encoder.encode('{"id":"x","timestamp":1,"message":"hello"}'), anna, 'lk-chat-topic');
     world.room.receiveText('lk.chat', 'anna', 'hello');
     await clock.settle();
-    expect(texts).toEqual(['hello']);
+    expect(texts()).toEqual(['hello']);
   });
 });
 

@@ -2,15 +2,10 @@ import { AgentSession as pb } from '@livekit/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AgentError } from '../../../../src/errors.ts';
-import { seededIds } from '../../../../src/ids.ts';
-import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
 import { loadSessionCodec } from '../../../../src/transports/livekit/channels/session-protocol.ts';
-import {
-  attachSessionChannel,
-  livekitTransport,
-  type SessionChannelOptions,
-} from '../../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld, KIND, WHY } from '../fake-rtc.ts';
+import { attachSessionChannel, type SessionChannelOptions } from '../../../../src/transports/livekit/index.ts';
+import { FakeParticipant, KIND, WHY } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 import { ObservedFake } from '../observed-session.ts';
 
 const TOPIC = 'lk.agent.session';
@@ -23,28 +18,10 @@ function requestBytes(request: Request, requestId = 'r'): Uint8Array {
 
 async function start(options: SessionChannelOptions = {}) {
   await loadSessionCodec(); // so that it takes no real time afterwards
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
-  const anna = new FakeParticipant('anna');
-  world.present.push(anna, new FakeParticipant('ben'));
-  const problems: string[] = [];
-  const transport = livekitTransport({
-    url: 'ws://127.0.0.1:1',
-    token: 'jwt',
-    load: async () => world.rtc,
-    onProblem: ({ where }) => problems.push(where),
-  });
+  const { clock, world, transport, problems, open } = fakeTransport();
+  world.present.push(new FakeParticipant('anna'), new FakeParticipant('ben'));
   const session = new ObservedFake();
   const stop = attachSessionChannel(session as never, transport, { events: 'always', ...options }); // the items are built by each test
-  const open = () =>
-    transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: () => {},
-      onEvent: () => {},
-    });
   const connection = await open();
   const settle = () => clock.settle({ turns: 10 });
   await settle();

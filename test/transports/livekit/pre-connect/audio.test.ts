@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest';
-import type { AudioFrame } from '../../../../src/audio/frame.ts';
 import { INPUT_FORMAT } from '../../../../src/audio/frame.ts';
 import { nextLoopTurn } from '../../../../src/clock.ts';
-import { seededIds } from '../../../../src/ids.ts';
-import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
-import { type LivekitTransportOptions, livekitTransport } from '../../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld, fakeTrack, KIND, WHY } from '../fake-rtc.ts';
+import type { LivekitTransportOptions } from '../../../../src/transports/livekit/index.ts';
+import { FakeParticipant, fakeTrack, KIND, WHY } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 
 const TOPIC = 'lk.agent.pre-connect-audio-buffer';
 const RECORDED = { audioFeatures: [0, 6] };
@@ -13,30 +11,14 @@ const PCM = { attributes: { sampleRate: '16000', channels: '1', trackId: 'TR_use
 
 /** A room with a user whose microphone is published; what the session hears, as one number for each 20 ms. */
 async function start(given: Partial<LivekitTransportOptions> = {}, info: object | null = RECORDED) {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
+  const problems: unknown[] = [];
+  const { clock, world, frames, open } = fakeTransport({
+    options: { onProblem: ({ error }) => problems.push(error), ...given },
+  });
   const user = new FakeParticipant('anna');
   const publication = user.publish('TR_user');
   if (info !== null) Object.assign(publication, { info });
   world.present.push(user);
-  const frames: AudioFrame[] = [];
-  const problems: unknown[] = [];
-  const transport = livekitTransport({
-    url: 'ws://127.0.0.1:1',
-    token: 'jwt',
-    load: async () => world.rtc,
-    onProblem: ({ error }) => problems.push(error),
-    ...given,
-  });
-  const open = () =>
-    transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: (frame) => frames.push(frame),
-      onEvent: () => {},
-    });
   const connection = await open();
   const settled = async () => {
     for (let i = 0; i < 5; i++) await nextLoopTurn();
@@ -228,22 +210,12 @@ test('one of somebody else is closed unread, and a second one of the user too', 
 });
 
 test('one that came while the agent was still on its way in is heard', async () => {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
+  const { clock, world, frames, open } = fakeTransport();
   const user = new FakeParticipant('anna');
   const publication = user.publish('TR_user');
   world.present.push(user);
   world.onConnect = async (room) => void room.receiveBytes(TOPIC, 'anna', pcm(1), PCM);
-  const frames: AudioFrame[] = [];
-  const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
-  await transport.open({
-    sessionId: 's',
-    clock,
-    ids: seededIds(),
-    signal: new AbortController().signal,
-    onFrame: (frame) => frames.push(frame),
-    onEvent: () => {},
-  });
+  await open();
   await clock.settle();
   world.room.emit('trackSubscribed', fakeTrack('TR_user'), publication, user);
   expect(frames.map(({ samples }) => samples[0])).toEqual([1]);

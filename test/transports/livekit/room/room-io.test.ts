@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { SessionEventMap, SessionEventName, SessionState } from '../../../../src/events.ts';
-import { seededIds } from '../../../../src/ids.ts';
-import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
-import { attachRoomIo, livekitTransport } from '../../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld, WHY } from '../fake-rtc.ts';
+import { attachRoomIo } from '../../../../src/transports/livekit/index.ts';
+import { FakeParticipant, WHY } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 
 /** A session of which only the events are real. */
 class FakeSession {
@@ -32,23 +31,12 @@ class FakeSession {
 }
 
 async function start() {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
+  const { clock, world, transport, open } = fakeTransport();
   const user = new FakeParticipant('anna');
   user.publish('TR_user');
   world.present.push(user);
-  const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
   const session = new FakeSession();
   const stop = attachRoomIo(session, transport);
-  const open = () =>
-    transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: () => {},
-      onEvent: () => {},
-    });
   const connection = await open();
   await clock.settle();
   const states = () => world.room.attributes.map((attributes) => attributes['lk.agent.state']);

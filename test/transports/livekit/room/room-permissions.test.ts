@@ -1,34 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { seededIds } from '../../../../src/ids.ts';
-import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
-import { livekitTransport } from '../../../../src/transports/livekit/index.ts';
-import { FakeParticipant, FakeRtcWorld, KIND } from '../fake-rtc.ts';
+import { FakeParticipant, KIND } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 
 const ALL = { canPublish: true, canSubscribe: true, canPublishData: true, canUpdateMetadata: true };
 
 /** An agent in a room, and the server's say in what it may do. */
 async function start(given: Partial<typeof ALL> | null = {}, kind: number = KIND.STANDARD) {
-  const clock = new VirtualClock();
-  const world = new FakeRtcWorld();
+  const problems: { readonly where: string; readonly error: unknown }[] = [];
+  const { clock, world, open } = fakeTransport({ options: { onProblem: (problem) => problems.push(problem) } });
   const user = new FakeParticipant('anna', kind);
   const microphone = user.publish('TR_user');
   world.present.push(user);
   world.permission = given && { ...ALL, ...given };
-  const problems: { readonly where: string; readonly error: unknown }[] = [];
-  const transport = livekitTransport({
-    url: 'ws://127.0.0.1:1',
-    token: 'jwt',
-    load: async () => world.rtc,
-    onProblem: (problem) => problems.push(problem),
-  });
-  const connection = await transport.open({
-    sessionId: 's',
-    clock,
-    ids: seededIds(),
-    signal: new AbortController().signal,
-    onFrame: () => {},
-    onEvent: () => {},
-  });
+  const connection = await open();
   const set = (changed: Partial<typeof ALL>) => {
     world.permission = { ...ALL, ...changed };
   };
@@ -142,20 +126,11 @@ describe('a right that is taken away while the voice is being published', () => 
   });
 
   test('also the first time, on the way in', async () => {
-    const clock = new VirtualClock();
-    const world = new FakeRtcWorld();
+    const { clock, world, open } = fakeTransport();
     world.permission = ALL;
     let answer = () => {};
     world.onPublish = () => new Promise((resolve) => (answer = resolve));
-    const transport = livekitTransport({ url: 'ws://127.0.0.1:1', token: 'jwt', load: async () => world.rtc });
-    const opening = transport.open({
-      sessionId: 's',
-      clock,
-      ids: seededIds(),
-      signal: new AbortController().signal,
-      onFrame: () => {},
-      onEvent: () => {},
-    });
+    const opening = open();
     await clock.settle({ turns: 4 });
     world.permission = { ...ALL, canPublish: false };
     world.room.emit('tokenRefreshed');

@@ -1,19 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import type { AudioFrame } from '../../../../src/audio/frame.ts';
 import { nextLoopTurn } from '../../../../src/clock.ts';
-import { seededIds } from '../../../../src/ids.ts';
 import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
 import {
   type AgentControlOptions,
   attachAgentControl,
-  livekitTransport,
+  type LivekitTransportOptions,
 } from '../../../../src/transports/livekit/index.ts';
 import { joinOptions } from '../../../../src/transports/livekit/livekit-transport.ts';
 import { PRE_CONNECT_TOPIC } from '../../../../src/transports/livekit/pre-connect/audio.ts';
 import { SharedRoom } from '../../../../src/transports/livekit/room/shared-room.ts';
 import type { TrackAudience } from '../../../../src/transports/livekit/room/track-audience.ts';
-import type { TransportEvent } from '../../../../src/transports/transport.ts';
 import { FakeParticipant, FakeRtcWorld, fakeTrack, KIND, WHY } from '../fake-rtc.ts';
+import { fakeTransport } from '../fake-transport.ts';
 import { ObservedFake } from '../observed-session.ts';
 
 function start() {
@@ -38,27 +36,10 @@ function start() {
     onLeft: (reason, seats) => left.push([reason, seats]),
   });
   const seat = (guest: string | null, identity = guest ?? undefined, audio = { input: true, output: true }) => {
-    const frames: AudioFrame[] = [];
-    const events: TransportEvent[] = [];
-    const controller = new AbortController();
-    const transport = livekitTransport({
-      url: 'ws://127.0.0.1:7880',
-      token: 'jwt',
-      load: async () => world.rtc,
-      room: (rtc) => shared.seatFor(rtc, guest),
-      ...(identity !== undefined && { identity }),
-      onProblem: ({ where }) => problems.push(where),
-    });
-    const open = () =>
-      transport.open({
-        sessionId: 'sess_1',
-        clock,
-        ids: seededIds(),
-        signal: controller.signal,
-        audio,
-        onFrame: (frame) => frames.push(frame),
-        onEvent: (event) => events.push(event),
-      });
+    const room: LivekitTransportOptions['room'] = (rtc) => shared.seatFor(rtc, guest);
+    const onProblem: LivekitTransportOptions['onProblem'] = ({ where }) => problems.push(where);
+    const options = { room, onProblem, ...(identity !== undefined && { identity }) };
+    const { transport, open, frames, events, controller } = fakeTransport({ clock, world, options, audio });
     return { transport, open, frames, events, controller };
   };
   const hold = () => shared.hold(world.rtc, 'ws://127.0.0.1:7880', 'jwt', joinOptions(1_000));

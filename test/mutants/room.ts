@@ -103,14 +103,20 @@ export const room: MutantTable = {
     {
       name: 'a library that takes in nothing any more is not noticed: the agent stays deaf and mute',
       file: 'room/room-network.ts',
-      find: 'if (this.#unanswered === MOST_UNANSWERED)',
-      replace: 'if (this.#unanswered === Number.MAX_SAFE_INTEGER)',
+      find: "else if (this.#hasAnswered) this.#lose('the server does not answer any more');",
+      replace: '',
     },
     {
       name: 'a server that never answered such a request loses its calls every 16 s',
       file: 'room/room-network.ts',
-      find: '} else if (this.#hasAnswered) {',
-      replace: '} else {',
+      find: 'else if (this.#hasAnswered) this.#lose(',
+      replace: 'else this.#lose(',
+    },
+    {
+      name: 'one answer that the library loses is not asked for again: a call in good health joins its room anew',
+      file: 'room/room-network.ts',
+      find: 'if (this.#options.clock.now() - sinceMs < LONGEST_SILENCE_MS) this.#ask(round, sinceMs);',
+      replace: 'if (sinceMs < 0) this.#ask(round, sinceMs);',
     },
     {
       name: 'a server is asked without the right to it, and logs each request',

@@ -4,11 +4,13 @@ import type { RtcRoom } from '../rtc.ts';
 
 /** A lost network is given up by the library after 26 s; longer than this, and it hangs. */
 const LONGEST_RECONNECT_MS = 30_000;
+/** Longer than the 15 s after which the library notices a dead line by itself, and mends it with less harm. */
+const LONGEST_SILENCE_MS = 16_000;
 const ASK_EVERY_MS = 10_000;
+/** One answer of a server that is near is lost now and then: it can be there before the library waits for it. */
+const ASK_AGAIN_MS = 1_000;
 /** The library itself waits for 5 s and then rejects, which is no answer. */
 const ANSWER_MS = 4_000;
-/** Together longer than the 15 s after which the library notices a dead line by itself, and mends it with less harm. */
-const MOST_UNANSWERED = 4;
 
 export interface RoomNetworkOptions {
   readonly room: Pick<RtcRoom, 'on' | 'localParticipant'>;
@@ -28,8 +30,7 @@ export class RoomNetwork {
   #isReconnecting = false;
   /** There may be servers that do not answer this. */
   #hasAnswered = false;
-  #unanswered = 0;
-  /** What began in an earlier one has nothing to say any more. */
+  /** Answers to earlier ones have nothing to say any more. */
   #round = 0;
   #timer: unknown;
   #isClosed = false;
@@ -39,6 +40,7 @@ export class RoomNetwork {
     const { room } = options;
     // Told again with each try.
     room.on('reconnecting', () => {
+      this.#round++;
       if (!this.#isReconnecting) this.#in(LONGEST_RECONNECT_MS, () => this.#lose('the network did not come back'));
       this.#isReconnecting = true;
     });
@@ -48,28 +50,31 @@ export class RoomNetwork {
   /** The room is joined. */
   begin(): void {
     this.#isReconnecting = false;
-    this.#unanswered = 0;
-    void this.#ask();
+    this.#ask();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#round++;
     this.#options.clock.clearTimeout(this.#timer);
   }
 
-  async #ask(): Promise<void> {
-    const round = ++this.#round;
-    const isAnswered = await this.#isAnswered();
-    if (round !== this.#round || this.#isClosed) return;
-    if (isAnswered) {
-      this.#hasAnswered = true;
-      this.#unanswered = 0;
-      this.#in(ASK_EVERY_MS, () => void this.#ask());
-    } else if (this.#hasAnswered) {
-      this.#unanswered++;
-      if (this.#unanswered === MOST_UNANSWERED) this.#lose('the server does not answer any more');
-      else void this.#ask();
-    }
+  /** Until there is an answer. */
+  #ask(round = ++this.#round, sinceMs = this.#options.clock.now()): void {
+    if (this.#isClosed) return;
+    void this.#isAnswered().then((isAnswered) => {
+      if (isAnswered && round === this.#round) this.#answered();
+    });
+    this.#in(ASK_AGAIN_MS, () => {
+      if (this.#options.clock.now() - sinceMs < LONGEST_SILENCE_MS) this.#ask(round, sinceMs);
+      else if (this.#hasAnswered) this.#lose('the server does not answer any more');
+    });
+  }
+
+  #answered(): void {
+    this.#round++;
+    this.#hasAnswered = true;
+    this.#in(ASK_EVERY_MS, () => this.#ask());
   }
 
   /** Sets nothing. A refusal is an answer too; without the right to it the server would log each. */
@@ -90,9 +95,9 @@ export class RoomNetwork {
   }
 
   #in(ms: number, run: () => void): void {
-    this.#round++;
     const { clock } = this.#options;
     clock.clearTimeout(this.#timer);
+    // The library goes on to tell until it has left the room.
     if (!this.#isClosed) this.#timer = clock.setTimeout(run, ms);
   }
 }

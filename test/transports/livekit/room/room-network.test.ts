@@ -104,10 +104,30 @@ describe('a server', () => {
     expect(lost).toEqual([]);
   });
 
-  test('that never answered such a thing is not asked again, and has lost nothing', async () => {
+  test.each([1, 15])('of which %i answers are lost in the library has lost nothing', async (count) => {
+    const { clock, lost, answer, asked } = await start();
+    let left = count;
+    answer(() => (left-- > 0 ? never() : Promise.resolve()));
+    await clock.advance(10_000 + count * 1_000);
+    expect(asked()).toBe(1 + count + 1);
+    await clock.advance(60_000);
+    expect(lost).toEqual([]);
+  });
+
+  test('that answers after 3 s has lost nothing; a library that rejects after 5 s has not answered', async () => {
+    const { clock, lost, answer } = await start();
+    answer(() => new Promise((resolve) => clock.setTimeout(resolve, 3_000)));
+    await clock.advance(60_000);
+    expect(lost).toEqual([]);
+    answer(() => new Promise((_, reject) => clock.setTimeout(() => reject(new Error('request timeout')), 5_000)));
+    await clock.advance(60_000);
+    expect(lost).toHaveLength(1);
+  });
+
+  test('that never answered such a thing is not asked for ever, and has lost nothing', async () => {
     const { clock, lost, asked } = await start(never);
     await clock.advance(60_000);
-    expect([asked(), lost, clock.pendingTimers]).toEqual([1, [], 0]);
+    expect([asked(), lost, clock.pendingTimers]).toEqual([16, [], 0]);
   });
 
   test('that would log each refusal, because the agent has not the right, is not asked', async () => {

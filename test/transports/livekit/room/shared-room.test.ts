@@ -129,7 +129,7 @@ describe('the stay', () => {
       return new Promise(() => {});
     };
     await clock.advance(30_000);
-    expect(asked).toBe(4);
+    expect(asked).toBe(16);
     expect(seats.map(({ events }) => events.map(({ type }) => type))).toEqual([['lost'], ['lost']]);
     expect([problems, left]).toEqual([['network'], [[0, 2]]]);
     world.onAsk = async () => {};

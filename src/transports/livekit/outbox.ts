@@ -1,8 +1,8 @@
 // Sends to the room one after the other, none of which may fail, hang or pile up.
 import { type Clock, withinMs } from '../../clock.ts';
 
-/** A send that takes longer is given up; the next one begins. Longer than a network blip, shorter than a call. */
-const SEND_TIMEOUT_MS = 5_000;
+/** Longer than a network blip, shorter than a call. */
+const LONGEST_SEND_MS = 5_000;
 /** More waiting sends than this mean that nobody takes them: the oldest are dropped. */
 const MAX_WAITING = 200;
 
@@ -14,14 +14,17 @@ interface Send {
 export class Outbox {
   readonly #clock: Clock;
   readonly #onFailure: (error: unknown) => void;
+  readonly #longestSendMs: number;
   #waiting: Send[] = [];
   #isRunning = false;
   #isClosed = false;
   #idle: (() => void)[] = [];
 
-  constructor(clock: Clock, onFailure: (error: unknown) => void) {
+  /** `longestSendMs`: a send that takes longer is not waited for; the next one begins. */
+  constructor(clock: Clock, onFailure: (error: unknown) => void, longestSendMs = LONGEST_SEND_MS) {
     this.#clock = clock;
     this.#onFailure = onFailure;
+    this.#longestSendMs = longestSendMs;
   }
 
   /** Queues a send. One that waits under the same key is replaced: only the newest counts. */
@@ -51,7 +54,7 @@ export class Outbox {
     this.#isRunning = true;
     for (let send = this.#waiting.shift(); send !== undefined; send = this.#waiting.shift()) {
       try {
-        await withinMs(send.run(), SEND_TIMEOUT_MS, this.#clock);
+        await withinMs(send.run(), this.#longestSendMs, this.#clock);
       } catch (error) {
         if (!this.#isClosed) this.#onFailure(error);
       }

@@ -20,6 +20,8 @@ import { RoomVoice } from './room-voice.ts';
 const CHAT_TOPIC = 'lk.chat';
 /** Pages send as soon as they see the agent, which is linked to its user when its voice is published. */
 const LINK_WAIT_MS = 2_000;
+/** They reach the server in order; what can be lost is its answer, and the next state must not wait 5 s for that. */
+const ATTRIBUTES_MS = 1_000;
 /** Each step of leaving may take this long; a dead network must not keep the process. */
 export const LEAVE_STEP_MS = 1_000;
 
@@ -120,7 +122,7 @@ export class RoomConnection implements TransportConnection {
             onProblem,
           });
     this.texts = new Outbox(clock, (error) => onProblem('text', error));
-    this.attributes = new Outbox(clock, (error) => onProblem('attributes', error));
+    this.attributes = new Outbox(clock, (error) => onProblem('attributes', error), ATTRIBUTES_MS);
     this.#network =
       room.isWatched === true ? null : new RoomNetwork({ room, clock, onLost: (reason) => this.#giveUp(reason) });
     this.#permissions = new RoomPermissions({

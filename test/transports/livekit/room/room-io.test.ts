@@ -31,7 +31,7 @@ class FakeSession {
 }
 
 async function start() {
-  const { clock, world, transport, open } = fakeTransport();
+  const { clock, world, transport, problems, open } = fakeTransport();
   const user = new FakeParticipant('anna');
   user.publish('TR_user');
   world.present.push(user);
@@ -40,10 +40,24 @@ async function start() {
   const connection = await open();
   await clock.settle();
   const states = () => world.room.attributes.map((attributes) => attributes['lk.agent.state']);
-  return { clock, world, transport, session, stop, open, connection, states, room: world.room };
+  return { clock, world, transport, problems, session, stop, open, connection, states, room: world.room };
 }
 
 describe('the state of the agent', () => {
+  test('is not held up by an answer of the server that the library has lost', async () => {
+    const { clock, world, session, states, problems } = await start();
+    world.onSend = () =>
+      new Promise((_, reject) => clock.setTimeout(() => reject(new Error('request timeout')), 5_000));
+    session.enter('listening');
+    await clock.settle();
+    world.onSend = async () => {};
+    session.enter('thinking');
+    await clock.advance(1_000);
+    expect(states().at(-1)).toBe('thinking');
+    await clock.advance(10_000);
+    expect(problems).toEqual([]);
+  });
+
   test('is shown again when the room is back: what was sent meanwhile may be lost', async () => {
     const { clock, session, states, room } = await start();
     session.enter('idle');

@@ -1,5 +1,6 @@
 // A wire between the agent and the server that a test can cut and mend.
 import { createServer, type Socket, connect as tcpConnect } from 'node:net';
+import { ServerWords } from './server-words.ts';
 
 export interface TcpProxy {
   readonly url: string;
@@ -10,6 +11,8 @@ export interface TcpProxy {
   stall(): void;
   /** What was held back arrives, in order. */
   flow(): void;
+  /** Nothing that the server says in the rooms that are joined comes through any more; its signs of life do. */
+  deafen(): void;
   /** From now on every byte arrives so much later. 0: at once. */
   slow(delayMs: number): void;
   close(): Promise<void>;
@@ -22,12 +25,18 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   let isStalled = false;
   let delayMs = 0;
   const pumps = new Set<() => void>();
+  const rooms = new Set<ServerWords>();
   const server = createServer((near) => {
     if (isCut) {
       near.destroy();
       return;
     }
     const far = tcpConnect(Number(port), hostname);
+    const words = new ServerWords();
+    near.once('data', (bytes) => {
+      if (bytes.subarray(0, 8).toString() === 'GET /rtc') rooms.add(words);
+    });
+    near.on('close', () => rooms.delete(words));
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -44,7 +53,8 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       };
       pumps.add(pump);
       from.on('data', (bytes) => {
-        waiting.push({ bytes: Buffer.from(bytes), dueMs: Date.now() + delayMs });
+        const passed = from === far && rooms.has(words) ? words.take(bytes) : Buffer.from(bytes);
+        waiting.push({ bytes: passed, dueMs: Date.now() + delayMs });
         pump();
       });
       from.on('error', () => to.destroy());
@@ -74,6 +84,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     flow: () => {
       isStalled = false;
       for (const pump of pumps) pump();
+    },
+    deafen: () => {
+      for (const words of rooms) words.isSwallowed = true;
     },
     slow: (ms) => {
       delayMs = ms;

@@ -5,6 +5,7 @@ import { JobStatus } from '@livekit/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defineWorker, type WorkerOptions } from '../../../src/worker/define-worker.ts';
+import { readServer } from '../../../src/worker/server/messages.ts';
 import { openWebSocket } from '../../../src/worker/server/ws-socket.ts';
 import { WorkerManager, type WorkerManagerOptions } from '../../../src/worker/worker-manager.ts';
 import { eventually } from '../../eventually.ts';
@@ -140,14 +141,24 @@ describe('a worker over a real WebSocket', () => {
       fc.record({ at: fc.nat(40), byte: fc.nat(255) }),
     );
     const valid = offerBytes();
-    for (const sample of fc.sample(bytes, { numRuns: 300, seed: 42 })) {
-      const message =
-        sample instanceof Uint8Array ? sample : Uint8Array.from(valid, (b, i) => (i === sample.at ? sample.byte : b));
-      if (manager.status.state !== 'connecting') endpoint.side.sendBytes(message);
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(manager.status.jobs.length).toBeLessThanOrEqual(3);
-    }
-    await eventually(() => expect(['available', 'full']).toContain(manager.status.state));
+    const messages = fc
+      .sample(bytes, { numRuns: 300, seed: 42 })
+      .map((sample) =>
+        sample instanceof Uint8Array ? sample : Uint8Array.from(valid, (b, i) => (i === sample.at ? sample.byte : b)),
+      );
+    const [bad, good] = [true, false].map((isBad) =>
+      messages.filter((message) => (readServer(message).kind === 'bad') === isBad),
+    );
+    // The tenth that is no message drops the socket, and whatever comes behind it.
+    for (const message of [...(bad ?? []).slice(0, 9), ...(good ?? [])]) endpoint.side.sendBytes(message);
+    // The answer to an offer behind all of them: they were read, and there is a worker.
+    endpoint.side.offer('AJ_last');
+    const answered = (isAvailable: boolean) =>
+      endpoint.side.answers.filter(({ available }) => available === isAvailable).map(({ jobId }) => jobId);
+    await eventually(() => expect(answered(false)).toContain('AJ_last'));
+    await eventually(() => expect(answered(true)).toHaveLength(3));
+    expect(manager.status).toMatchObject({ state: 'full', jobs: [{}, {}, {}] });
+    expect(endpoint.sides).toHaveLength(1);
   });
 });
 

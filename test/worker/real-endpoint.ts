@@ -9,8 +9,8 @@ const fixture = (name: string) => new URL(`../cli/fixtures/${name}.ts`, import.m
 
 /** Its jobs last until they are told to end. */
 export const IDLE_WORKER = fixture('idle-worker');
-/** Its jobs last for JOB_MS. */
-export const TIMED_WORKER = fixture('timed-worker');
+/** Its jobs last until the file JOB_UNTIL is there. */
+export const HELD_WORKER = fixture('held-worker');
 
 export class RealEndpoint {
   endpoint = new AgentEndpoint(SECRET);

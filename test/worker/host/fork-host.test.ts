@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { JobStatus } from '@livekit/protocol';
 import { expect, test } from 'vitest';
 import { realClock } from '../../../src/clock.ts';
@@ -11,7 +14,7 @@ import { WorkerManager } from '../../../src/worker/worker-manager.ts';
 import worker from '../../cli/fixtures/idle-worker.ts';
 import { eventually } from '../../eventually.ts';
 import { isAlive } from '../../is-alive.ts';
-import { IDLE_WORKER, MAIN, SECRET, TIMED_WORKER, useEndpoint } from '../real-endpoint.ts';
+import { HELD_WORKER, IDLE_WORKER, MAIN, SECRET, useEndpoint } from '../real-endpoint.ts';
 import { type LogLine, recorder } from '../test-worker.ts';
 
 const server = useEndpoint();
@@ -81,8 +84,9 @@ test('a host that takes too much memory is warned of, then takes no more jobs', 
 }, 60_000);
 
 test('a worker that is killed leaves its calls to their hosts, which go when they are over', async () => {
-  const env = { ...process.env, ...server.env, JOB_MS: '3000' };
-  const child = spawn(process.execPath, [MAIN, 'start', TIMED_WORKER, '--no-health'], {
+  const folder = mkdtempSync(join(tmpdir(), 'held-'));
+  const env = { ...process.env, ...server.env, JOB_UNTIL: join(folder, 'over') };
+  const child = spawn(process.execPath, [MAIN, 'start', HELD_WORKER, '--no-health'], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -90,23 +94,26 @@ test('a worker that is killed leaves its calls to their hosts, which go when the
   child.stderr.on('data', (data) => {
     log += data;
   });
-  const pids: number[] = [];
+  const pids = () => [...log.matchAll(/"hostId":"[^"]+","pid":(\d+)/g)].map((match) => Number(match[1]));
   try {
     await eventually(server.hasWorker);
     server.side.offer('AJ_1');
-    await eventually(() => expect(log).toContain('timed job begins'));
-    pids.push(...[...log.matchAll(/"hostId":"[^"]+","pid":(\d+)/g)].map((match) => Number(match[1])));
-    expect(pids.length).toBeGreaterThan(0);
+    await eventually(() => expect(log).toContain('held job begins'));
+    await eventually(() => expect(pids()).toHaveLength(2));
     child.kill('SIGKILL');
     // The spare leaves, the one with the call says its last line first.
-    await eventually(() => expect(log).toContain('timed job ends'));
-    await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
+    await eventually(() => expect(pids().filter(isAlive)).toHaveLength(1));
+    expect(log).not.toContain('held job ends');
+    writeFileSync(env.JOB_UNTIL, '');
+    await eventually(() => expect(log).toContain('held job ends'));
+    await eventually(() => expect(pids().filter(isAlive)).toEqual([]));
     // Otherwise the other workers would take the room for one that lost its agent.
     expect(
       server.endpoint.calls.filter(({ path }) => path.endsWith('/DeleteDispatch')).map(({ body }) => body),
     ).toEqual([{ dispatchId: 'AD_AJ_1', room: 'room-of-AJ_1' }]);
   } finally {
     child.kill('SIGKILL');
-    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL');
+    for (const pid of pids().filter(isAlive)) process.kill(pid, 'SIGKILL');
+    rmSync(folder, { recursive: true });
   }
 }, 60_000);

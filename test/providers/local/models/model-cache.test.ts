@@ -48,13 +48,16 @@ describe('pulling a model', () => {
 
   it('continues an interrupted download where it stopped', async () => {
     const half = Math.floor(registry.tarball.length / 2);
+    let interrupt = () => {};
     registry.script.push((response) => {
       response.writeHead(200, { 'content-length': registry.tarball.length });
-      response.write(registry.tarball.subarray(0, half), () => response.destroy());
+      response.write(registry.tarball.subarray(0, half));
+      interrupt = () => response.destroy();
     });
-    await ensureModel(tinyModel, options);
-    expect(registry.ranges[0]).toBe('');
-    expect(registry.ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+    // Not before all of it is kept: what is still on its way when a connection breaks may be lost.
+    const onProgress = ({ receivedBytes }: PullProgress) => receivedBytes === half && interrupt();
+    await ensureModel(tinyModel, { ...options, onProgress });
+    expect(registry.ranges).toEqual(['', `bytes=${half}-`]);
   });
 
   it('continues against a server that ignores ranges', async () => {

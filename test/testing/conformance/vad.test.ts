@@ -66,3 +66,21 @@ it.each(villains)('a detector that %s breaks a rule', async (_, villain) => {
   const outcomes = await Promise.allSettled(vadConformance(() => villain, options).map(({ run }) => run()));
   expect(outcomes.map(({ status }) => status)).toContain('rejected');
 });
+
+it('a detector that hears a voice in silence is found out, however long it takes', async () => {
+  const slow = broken((given, make) => {
+    const told: VadEdge[] = [{ type: 'started', startedAtMs: given.originMs }];
+    const stream = make({ ...given, report: (edge) => told.push(edge) });
+    const tell = async () => {
+      for (let turn = 0; turn < 15; turn++) await nextLoopTurn();
+      for (const edge of told.splice(0)) given.report(edge);
+    };
+    const write: VadStream['write'] = (frame) => {
+      stream.write(frame);
+      void tell();
+    };
+    return { ...stream, write };
+  });
+  const silence = vadConformance(() => slow, options).find(({ rule }) => rule === 'silence has no edges');
+  await expect(silence?.run()).rejects.toThrow('nobody spoke');
+});

@@ -1,6 +1,6 @@
 // One call in a room of the real server: an agent with tone providers in this process, a user in another.
-import type { Room, SimulateScenarioKind } from '@livekit/rtc-node';
-import { inject } from 'vitest';
+import { type Room, type SimulateScenarioKind, TrackSource } from '@livekit/rtc-node';
+import { expect, inject, vi } from 'vitest';
 import { Agent } from '../../src/runtime/agent.ts';
 import type { AgentSession } from '../../src/runtime/agent-session.ts';
 import { createRuntime, type Runtime } from '../../src/runtime/create-runtime.ts';
@@ -95,6 +95,20 @@ export async function prepareAgent({
   };
 }
 
+/** Resolves when the agent has the microphone of its user: what is said before may be lost. */
+export function untilListened({ transport, problems }: Pick<LiveAgent, 'transport' | 'problems'>): Promise<void> {
+  return vi.waitFor(
+    () => {
+      const tracks = [...(transport.connection?.user?.trackPublications.values() ?? [])];
+      const has = tracks.map(({ source, track }) => ({ source, isSubscribed: track !== undefined }));
+      expect({ has, problems }).toMatchObject({
+        has: expect.arrayContaining([{ source: TrackSource.SOURCE_MICROPHONE, isSubscribed: true }]),
+      });
+    },
+    { timeout: 10_000 },
+  );
+}
+
 /** An agent and a user in one room, each hearing the other. */
 export async function startLiveCall(options: LiveAgentOptions = {}): Promise<LiveCall> {
   const access = inject('livekit');
@@ -104,6 +118,7 @@ export async function startLiveCall(options: LiveAgentOptions = {}): Promise<Liv
   await user.join(access.url, await tokenFor(access, { identity: 'user', room: agent.room }));
   await agent.session.start();
   await user.until(({ type }) => type === 'track', { what: 'the track of the agent' });
+  await untilListened(agent);
   return {
     ...agent,
     user,

@@ -1,4 +1,5 @@
 // What everybody who calls in a test has in their own process: a room, a microphone that says sines, an ear for each voice.
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AudioSource,
   type AudioStream,
@@ -16,11 +17,16 @@ export type HeardFact =
   /** Sound from the room began or ended. */
   | ({ readonly type: 'sound'; readonly identity: string } & Sound);
 
+/** How long somebody who speaks waits for a listener: there may be none. */
+const LISTENER_MS = 3_000;
+
 export class RoomUser {
   readonly room = new Room();
   readonly #source = new AudioSource(RATE, 1, 200);
   #speaking: Promise<void> = Promise.resolve();
   #generation = 0;
+  /** Somebody has the microphone; what is said before is lost. */
+  #listened: Promise<void> = Promise.resolve();
 
   constructor(tell: (fact: HeardFact) => void) {
     this.room.on(RoomEvent.TrackSubscribed, (remote, { source }, { identity }) => {
@@ -38,17 +44,17 @@ export class RoomUser {
 
   async publishMicrophone(): Promise<void> {
     const track = LocalAudioTrack.createAudioTrack('microphone', this.#source);
-    await this.room.localParticipant?.publishTrack(
-      track,
-      new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }),
-    );
+    const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
+    const publication = await this.room.localParticipant?.publishTrack(track, options);
+    this.#listened = Promise.race([publication?.waitForSubscription(), delay(LISTENER_MS)]);
   }
 
   /** Resolves when the last 20 ms of the tone were handed over. A newer tone cuts it short. */
   speak(durationMs: number, hz: number): Promise<void> {
     const mine = ++this.#generation;
     const isWanted = () => mine === this.#generation;
-    const said = this.#speaking.then(() => tone(this.#source, { durationMs, hz, isWanted }));
+    const spoken = this.#speaking.then(() => this.#listened);
+    const said = spoken.then(() => tone(this.#source, { durationMs, hz, isWanted }));
     this.#speaking = said.catch(() => {});
     return said;
   }

@@ -22,6 +22,8 @@ export interface Sound {
   /** Of full scale 1: of the first 20 ms when it begins, the loudest 20 ms of all when it ends. */
   readonly rms: number;
   readonly atMs: number;
+  /** Where in the stream, by its samples: unlike `atMs` the same however late a busy process looks. */
+  readonly positionMs: number;
 }
 
 /** Tells when sound begins and ends, with its level. */
@@ -32,14 +34,17 @@ export async function listen(
   let isLoud = false;
   let quiet = 0;
   let loudest = 0;
+  let positionMs = -20;
   for await (const { data } of new AudioStream(remote, { sampleRate: 16_000, numChannels: 1, frameSizeMs: 20 })) {
+    positionMs += 20;
     let energy = 0;
     for (const sample of data) energy += sample * sample;
     const rms = Math.sqrt(energy / data.length) / 32_768;
     quiet = rms > 0.01 ? 0 : quiet + 20;
     loudest = isLoud ? Math.max(loudest, rms) : rms;
-    if (!isLoud && rms > 0.02) tell({ on: true, rms, atMs: Date.now() });
-    if (isLoud && quiet >= 100) tell({ on: false, rms: loudest, atMs: Date.now() - quiet });
+    if (!isLoud && rms > 0.02) tell({ on: true, rms, atMs: Date.now(), positionMs });
+    if (isLoud && quiet >= 100)
+      tell({ on: false, rms: loudest, atMs: Date.now() - quiet, positionMs: positionMs + 20 - quiet });
     isLoud = isLoud ? quiet < 100 : rms > 0.02;
   }
 }

@@ -20,7 +20,7 @@ async function start(): Promise<void> {
   attachSessionChannel(agent.session, agent.transport);
   await agent.session.start();
   const token = await tokenFor(access, { identity: 'user', room: agent.room });
-  page = await browserUser(access.url, token, [{ pauseMs: 20_000 }]);
+  page = await browserUser(access.url, token);
   // What comes from somebody whom the agent has not seen yet has no sender.
   const seen = () => agent.transport.connection?.room.remoteParticipants.has('user');
   await vi.waitFor(() => expect(seen()).toBe(true), { timeout: 10_000 });

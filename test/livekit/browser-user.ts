@@ -1,16 +1,12 @@
-// A person with a browser: headless Chromium, the official client library, a WAV file as microphone.
+// A person with a browser: headless Chromium, the official client library, a microphone that says what the test wants.
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { rolldown } from 'rolldown';
 import { FrameConverter } from '../../src/audio/frame-converter.ts';
-import { writeWav } from '../../src/audio/wav-writer.ts';
-import { speakToPcm } from '../../src/providers/local/speak-to-pcm.ts';
+import { speakToPcm, type Utterance } from '../../src/providers/local/speak-to-pcm.ts';
 
 /** What the page saw; the same object lives in the page. */
 export interface Seen {
@@ -19,7 +15,10 @@ export interface Seen {
     Record<string, { readonly identity: string; readonly text: string; readonly isFinal: boolean }>
   >;
   readonly loudest: number;
+  /** What the agent says is measured from now on. */
+  readonly isListening: boolean;
   readonly isLoud: boolean;
+  /** By the clock of the sound itself. */
   readonly sounds: readonly { readonly on: boolean; readonly atMs: number }[];
   readonly left: number | string | null;
 }
@@ -30,6 +29,8 @@ export interface BrowserUser {
   seen(): Promise<Seen>;
   /** Waits for an expression over `seen`, in the page. */
   until(expression: string, limitMs?: number): Promise<Seen>;
+  /** In a synthetic voice through the microphone, which is silent otherwise. Resolves when the last of it was said. */
+  say(utterance: string | Utterance): Promise<void>;
   /** Runs in the page. */
   run(expression: string): Promise<unknown>;
   end(): Promise<void>;
@@ -75,24 +76,42 @@ async function componentsPage(): Promise<Page> {
   return ['<!doctype html><title>call</title><body><script src="/front-end.js"></script>', output[0].code];
 }
 
-/** Says, in a synthetic voice through the microphone, text and pauses in order. The microphone is silent afterwards. */
+/** Run before the scripts of the page: its microphone plays what `play` is given, 16-bit samples in base64. */
+const MICROPHONE = `{
+  const audio = new AudioContext({ sampleRate: ${RATE} });
+  const microphone = audio.createMediaStreamDestination();
+  const silence = new ConstantSourceNode(audio, { offset: 0 }); // a microphone never stops to deliver
+  silence.connect(microphone);
+  silence.start();
+  navigator.mediaDevices.getUserMedia = async () => {
+    await audio.resume();
+    return microphone.stream.clone();
+  };
+  let begunS = Infinity;
+  window.saidMs = () => (audio.currentTime - begunS) * 1000; // of what is being said
+  window.play = (base64) => new Promise((resolve) => {
+    const samples = new Int16Array(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)).buffer);
+    const buffer = audio.createBuffer(1, samples.length, ${RATE});
+    buffer.copyToChannel(Float32Array.from(samples, (sample) => sample / 32_768), 0);
+    const source = new AudioBufferSourceNode(audio, { buffer });
+    source.connect(microphone);
+    source.onended = resolve;
+    source.start();
+    begunS = audio.currentTime;
+  });
+}`;
+
+async function spoken(utterance: string | Utterance): Promise<string> {
+  const converter = new FrameConverter({ sampleRateHz: RATE });
+  const frames = (await speakToPcm(utterance)).map((frame) => converter.convert(frame).samples);
+  return Buffer.concat(frames.map((samples) => Buffer.from(new Uint8Array(samples.slice().buffer)))).toString('base64');
+}
+
 export async function browserUser(
   url: string,
   token: string,
-  says: readonly (string | { readonly pauseMs: number })[],
   { page: kind = 'plain', ...capture }: BrowserUserOptions = {},
 ): Promise<BrowserUser> {
-  const folder = await mkdtemp(join(tmpdir(), 'livekitex-browser-'));
-  const microphone = join(folder, 'microphone.wav');
-  const converter = new FrameConverter({ sampleRateHz: RATE });
-  const frames = (await speakToPcm(says)).map((frame) => converter.convert(frame).samples);
-  const samples = new Int16Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    samples.set(frame, at);
-    at += frame.length;
-  }
-  await writeFile(microphone, writeWav({ samples, sampleRateHz: RATE, channels: 1 }));
   const [page, script] = kind === 'plain' ? plainPage() : await componentsPage();
   const server = createServer(({ url: path }, response) => {
     const isScript = path?.endsWith('.js') === true;
@@ -113,13 +132,13 @@ export async function browserUser(
       '--disable-sync',
       '--use-fake-ui-for-media-stream',
       '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-audio-capture=${microphone}%noloop`,
       '--autoplay-policy=no-user-gesture-required',
     ],
   });
   const tab = await browser.newPage();
   const errors: string[] = [];
   tab.on('pageerror', (error) => errors.push(String(error)));
+  await tab.addInitScript(MICROPHONE);
   await tab.goto(`http://127.0.0.1:${port}/`);
   await tab.evaluate(`join(${[url, token, capture].map((value) => JSON.stringify(value)).join(', ')})`);
   const seen = async () => (await tab.evaluate('seen')) as Seen; // made by the page
@@ -134,11 +153,13 @@ export async function browserUser(
       }
       return seen();
     },
+    say: async (utterance) => {
+      await tab.evaluate(`play('${await spoken(utterance)}')`);
+    },
     run: (expression) => tab.evaluate(expression),
     end: async () => {
       await browser.close();
       await new Promise((resolve) => server.close(resolve));
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -6,7 +6,9 @@ import type { RtcRoom } from '../rtc.ts';
 const LONGEST_RECONNECT_MS = 30_000;
 /** Longer than the 15 s after which the library notices a dead line by itself, and mends it with less harm. */
 const LONGEST_SILENCE_MS = 16_000;
-const ASK_EVERY_MS = 10_000;
+/** The danger is greatest just after joining: asked 1, 2, 4 and 8 s after each other, then every 10 s. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
 /** One answer of a server that is near is lost now and then: it can be there before the library waits for it. */
 const ASK_AGAIN_MS = 1_000;
 /** The library itself waits for 5 s and then rejects, which is no answer. */
@@ -30,6 +32,7 @@ export class RoomNetwork {
   #isReconnecting = false;
   /** There may be servers that do not answer this. */
   #hasAnswered = false;
+  #pauseMs = FIRST_PAUSE_MS;
   /** Answers to earlier ones have nothing to say any more. */
   #round = 0;
   #timer: unknown;
@@ -50,6 +53,7 @@ export class RoomNetwork {
   /** The room is joined. */
   begin(): void {
     this.#isReconnecting = false;
+    this.#pauseMs = FIRST_PAUSE_MS;
     this.#ask();
   }
 
@@ -74,7 +78,8 @@ export class RoomNetwork {
   #answered(): void {
     this.#round++;
     this.#hasAnswered = true;
-    this.#in(ASK_EVERY_MS, () => this.#ask());
+    this.#in(this.#pauseMs, () => this.#ask());
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 
   /** Sets nothing. A refusal is an answer too; without the right to it the server would log each. */

@@ -58,18 +58,21 @@ describe('a server', () => {
   test.each([
     ['answers', async () => {}],
     ['refuses', () => Promise.reject(new Error('not allowed'))],
-  ])('that %s is asked every 10 s', async (_, how) => {
-    const { clock, lost, asked } = await start(how);
+  ])('that %s is asked less and less often, every 10 s in the end; anew after a reconnect', async (_, how) => {
+    const { clock, world, lost, asked } = await start(how);
     expect(asked()).toBe(1);
     await clock.advance(60_000);
-    expect([asked(), lost]).toEqual([7, []]);
+    expect([asked(), lost]).toEqual([9, []]);
+    world.room.emit('reconnected');
+    await clock.advance(7_000);
+    expect(asked()).toBe(9 + 4);
   });
 
   test('that does not answer any more has lost the room: 16 s after the first that was not answered', async () => {
     const { clock, lost, answer } = await start();
     answer(never);
     await clock.advance(60_000);
-    expect(lost).toEqual(['26000 the server does not answer any more']);
+    expect(lost).toEqual(['17000 the server does not answer any more']);
   });
 
   test('that does not answer after a reconnect has lost it 16 s after that', async () => {
@@ -95,7 +98,7 @@ describe('a server', () => {
   test('that is silent while the library reconnects is left to that', async () => {
     const { clock, world, lost, answer } = await start();
     answer(never);
-    await clock.advance(20_000);
+    await clock.advance(10_000);
     world.room.emit('reconnecting');
     await clock.advance(20_000);
     answer(async () => {});
@@ -108,7 +111,7 @@ describe('a server', () => {
     const { clock, lost, answer, asked } = await start();
     let left = count;
     answer(() => (left-- > 0 ? never() : Promise.resolve()));
-    await clock.advance(10_000 + count * 1_000);
+    await clock.advance(1_000 + count * 1_000);
     expect(asked()).toBe(1 + count + 1);
     await clock.advance(60_000);
     expect(lost).toEqual([]);

@@ -250,8 +250,14 @@ export const room: MutantTable = {
     {
       name: 'a track that is still ending is taken for one that is there: nobody is heard',
       file: 'room/subscriptions.ts',
-      find: 'if (publication.track !== undefined && !audience.isLetGo) return;',
-      replace: 'if (publication.track !== undefined) return;',
+      find: '(publication.track !== undefined && !audience.isLetGo)) return;',
+      replace: 'publication.track !== undefined) return;',
+    },
+    {
+      name: 'an end and a new beginning come close together: the server does neither, and nobody is heard',
+      file: 'room/subscriptions.ts',
+      find: 'audience.isEnding || (',
+      replace: '(',
     },
     {
       name: 'participants who were there before are not seen',

@@ -57,8 +57,9 @@ export class RoomEar {
   }
 
   unsubscribe(user: RtcParticipant): void {
+    const { rtc, clock } = this.#options;
     for (const publication of user.trackPublications.values())
-      if (isMicrophone(this.#options.rtc, publication)) unsubscribe(publication, this);
+      if (isMicrophone(rtc, publication)) unsubscribe(publication, this, clock);
   }
 
   hear(track: RtcTrack, publication: RtcPublication): void {

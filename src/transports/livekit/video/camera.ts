@@ -81,7 +81,7 @@ export function watchVideo({
     const isThere = [...room.remoteParticipants.values()].some(({ trackPublications }) =>
       [...trackPublications.values()].some((each) => each === publication),
     );
-    if (publication !== undefined && isThere) unsubscribe(publication, asked);
+    if (publication !== undefined && isThere) unsubscribe(publication, asked, connection.clock);
   };
 
   const look = () => {

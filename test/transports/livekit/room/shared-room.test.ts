@@ -232,7 +232,7 @@ describe('a seat with a guest', () => {
     expect([tracks.ann.ends, tracks.bob.ends]).toEqual([1, 0]);
     // Another session hears bob as well.
     second.transport.linkTo('ann');
-    await clock.settle({ turns: 1 });
+    await clock.advance(500);
     expect([tracks.ann.subscribed, tracks.bob.ends]).toEqual([true, 0]);
   });
 
@@ -661,7 +661,7 @@ describe('linking to another participant', () => {
     expect(tracks.ann.ends).toBe(0);
   });
 
-  test('back while the track is still ending asks for it again', async () => {
+  test('back while the track is still ending asks for it again, 500 ms after the end: the server joins what is nearer', async () => {
     const { world, seat, clock } = start();
     const [ann, bob] = [new FakeParticipant('ann'), new FakeParticipant('bob')];
     const track = microphoneOf(ann);
@@ -672,7 +672,16 @@ describe('linking to another participant', () => {
     transport.linkTo('bob');
     await clock.settle({ turns: 1 });
     transport.linkTo('ann');
+    await clock.advance(499);
+    expect([track.ends, track.subscribed]).toEqual([1, false]);
+    await clock.advance(1);
     expect([track.ends, track.subscribed]).toEqual([1, true]);
+    // Later, and the library has not taken the track away yet.
+    transport.linkTo('bob');
+    await clock.advance(1_000);
+    expect(track.subscribed).toBe(false);
+    transport.linkTo('ann');
+    expect([track.ends, track.subscribed]).toEqual([2, true]);
   });
 
   test('holds in the next stay as well', async () => {

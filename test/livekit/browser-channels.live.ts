@@ -18,9 +18,10 @@ async function start(): Promise<void> {
   agent = await prepareAgent();
   attachAgentControl(agent.session, agent.transport);
   attachSessionChannel(agent.session, agent.transport);
-  await agent.session.start();
   const token = await tokenFor(access, { identity: 'user', room: agent.room });
+  // First: a room in which only an agent waits is closed after some seconds.
   page = await browserUser(access.url, token);
+  await agent.session.start();
   // What comes from somebody whom the agent has not seen yet has no sender.
   const seen = () => agent.transport.connection?.room.remoteParticipants.has('user');
   await vi.waitFor(() => expect(seen()).toBe(true), { timeout: 10_000 });

@@ -1,11 +1,15 @@
 // A person with a browser: headless Chromium, the official client library, a microphone that says what the test wants.
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { rolldown } from 'rolldown';
 import { FrameConverter } from '../../src/audio/frame-converter.ts';
+import { writeWav } from '../../src/audio/wav-writer.ts';
 import { speakToPcm, type Utterance } from '../../src/providers/local/speak-to-pcm.ts';
 
 /** What the page saw; the same object lives in the page. */
@@ -39,6 +43,8 @@ export interface BrowserUser {
 export interface BrowserUserOptions {
   /** The client records from the beginning, and sends the record to the first agent that comes. Default false. */
   readonly preConnectBuffer?: boolean;
+  /** What the microphone says, over and over from when it is opened: a WAV file that Chromium itself captures. Default: what `say` is given. */
+  readonly wav?: Utterance;
   /** `components`: what the page shows goes through the library of the official front ends. Default: the client library alone. */
   readonly page?: 'plain' | 'components';
 }
@@ -101,16 +107,16 @@ const MICROPHONE = `{
   });
 }`;
 
-async function spoken(utterance: string | Utterance): Promise<string> {
+async function spoken(utterance: string | Utterance): Promise<Int16Array> {
   const converter = new FrameConverter({ sampleRateHz: RATE });
   const frames = (await speakToPcm(utterance)).map((frame) => converter.convert(frame).samples);
-  return Buffer.concat(frames.map((samples) => Buffer.from(new Uint8Array(samples.slice().buffer)))).toString('base64');
+  return Int16Array.from(frames.flatMap((samples) => [...samples]));
 }
 
 export async function browserUser(
   url: string,
   token: string,
-  { page: kind = 'plain', ...capture }: BrowserUserOptions = {},
+  { page: kind = 'plain', wav, ...capture }: BrowserUserOptions = {},
 ): Promise<BrowserUser> {
   const [page, script] = kind === 'plain' ? plainPage() : await componentsPage();
   const server = createServer(({ url: path }, response) => {
@@ -120,6 +126,10 @@ export async function browserUser(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const folder = await mkdtemp(join(tmpdir(), 'livekitex-browser-'));
+  const microphone = join(folder, 'microphone.wav');
+  if (wav !== undefined)
+    await writeFile(microphone, writeWav({ samples: await spoken(wav), sampleRateHz: RATE, channels: 1 }));
   const browser = await chromium.launch({
     executablePath: browserPath(),
     args: [
@@ -132,13 +142,14 @@ export async function browserUser(
       '--disable-sync',
       '--use-fake-ui-for-media-stream',
       '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-audio-capture=${microphone}`,
       '--autoplay-policy=no-user-gesture-required',
     ],
   });
   const tab = await browser.newPage();
   const errors: string[] = [];
   tab.on('pageerror', (error) => errors.push(String(error)));
-  await tab.addInitScript(MICROPHONE);
+  if (wav === undefined) await tab.addInitScript(MICROPHONE);
   await tab.goto(`http://127.0.0.1:${port}/`);
   await tab.evaluate(`join(${[url, token, capture].map((value) => JSON.stringify(value)).join(', ')})`);
   const seen = async () => (await tab.evaluate('seen')) as Seen; // made by the page
@@ -154,12 +165,14 @@ export async function browserUser(
       return seen();
     },
     say: async (utterance) => {
-      await tab.evaluate(`play('${await spoken(utterance)}')`);
+      const base64 = Buffer.from((await spoken(utterance)).buffer).toString('base64');
+      await tab.evaluate(`play('${base64}')`);
     },
     run: (expression) => tab.evaluate(expression),
     end: async () => {
       await browser.close();
       await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, expect, inject, test, vi } from 'vitest';
 import { disposeLivekit } from '../../src/transports/livekit/index.ts';
-import { type BrowserUser, browserUser, type Seen } from './browser-user.ts';
+import { type BrowserUser, type BrowserUserOptions, browserUser, type Seen } from './browser-user.ts';
 import { type LiveAgent, type LiveAgentOptions, prepareAgent, untilListened } from './call.ts';
 import { tokenFor } from './tokens.ts';
 
@@ -13,11 +13,11 @@ afterEach(async () => {
 });
 afterAll(() => disposeLivekit());
 
-/** Each hears the other after this. */
-async function start(options: LiveAgentOptions): Promise<void> {
+/** Each hears the other after this. The page comes first: a room in which only an agent waits is closed after some seconds. */
+async function start(options: LiveAgentOptions, capture: BrowserUserOptions = {}): Promise<void> {
   agent = await prepareAgent(options);
+  page = await browserUser(access.url, await tokenFor(access, { identity: 'user', room: agent.room }), capture);
   await agent.session.start();
-  page = await browserUser(access.url, await tokenFor(access, { identity: 'user', room: agent.room }));
   await untilListened(agent);
   await page.until('seen.isListening');
 }
@@ -29,10 +29,11 @@ const wordsOf = ({ transcripts }: Seen, who: string) =>
     .join(' ');
 
 test('a person with a browser is understood and answered by the embedded voices', async () => {
-  await start({ providers: {}, options: { endpointing: { minDelayMs: 300 } } });
-  await page.say('Hello there. Good morning.');
+  // The pause in front of it is for the agent to come in; were it too short, the words come round.
+  const wav = [{ pauseMs: 8_000 }, 'Hello there. Good morning.', { pauseMs: 20_000 }];
+  await start({ providers: {}, options: { endpointing: { minDelayMs: 300 } } }, { wav });
   // The engines start with the first audio, and this machine carries the browser and the server too.
-  await vi.waitFor(async () => expect(wordsOf(await page.seen(), 'user')).toContain('good morning'), 40_000);
+  await vi.waitFor(async () => expect(wordsOf(await page.seen(), 'user')).toContain('good morning'), 60_000);
   await vi.waitFor(async () => expect(wordsOf(await page.seen(), 'agent')).toMatch(/\w+ \w+/), 40_000);
   const seen = await page.until('seen.sounds.length > 1 && !seen.isLoud');
   expect(seen.loudest).toBeGreaterThan(0.03);

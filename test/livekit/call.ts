@@ -99,9 +99,11 @@ export async function prepareAgent({
 export function untilListened({ transport, problems }: Pick<LiveAgent, 'transport' | 'problems'>): Promise<void> {
   return vi.waitFor(
     () => {
-      const tracks = [...(transport.connection?.user?.trackPublications.values() ?? [])];
+      const { user, room } = transport.connection ?? {};
+      const tracks = [...(user?.trackPublications.values() ?? [])];
       const has = tracks.map(({ source, track }) => ({ source, isSubscribed: track !== undefined }));
-      expect({ has, problems }).toMatchObject({
+      const there = [...(room?.remoteParticipants.keys() ?? [])];
+      expect({ has, user: user?.identity, there, problems }).toMatchObject({
         has: expect.arrayContaining([{ source: TrackSource.SOURCE_MICROPHONE, isSubscribed: true }]),
       });
     },

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, onTestFailed, test } from 'vitest';
 import { PoolRun } from './pool-run.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
@@ -49,6 +49,7 @@ export default defineWorker({
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
+  onTestFailed(() => console.log(log));
   child.stderr?.on('data', (data) => {
     log += data;
   });

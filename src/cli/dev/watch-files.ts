@@ -23,6 +23,7 @@ export const watchFiles: WatchFiles = ({ files, clock, onChange }) => {
   const watchers: FSWatcher[] = [];
   let debounce: unknown;
   let poll: unknown;
+  let isClosed = false;
   const look = () => {
     const changed: string[] = [];
     for (const [path, before] of seen) {
@@ -41,7 +42,8 @@ export const watchFiles: WatchFiles = ({ files, clock, onChange }) => {
   const again = () => {
     poll = clock.setTimeout(() => {
       look();
-      again();
+      // Who is told may have closed this.
+      if (!isClosed) again();
     }, POLL_MS);
   };
   for (const folder of new Set([...files].map((path) => dirname(path)))) {
@@ -56,6 +58,7 @@ export const watchFiles: WatchFiles = ({ files, clock, onChange }) => {
   again();
   return {
     close: () => {
+      isClosed = true;
       for (const watcher of watchers) watcher.close();
       clock.clearTimeout(debounce);
       clock.clearTimeout(poll);

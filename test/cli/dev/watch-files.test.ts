@@ -53,3 +53,24 @@ test('where nothing tells by itself the files are asked, and a burst is told onc
   watcher.close();
   expect(clock.pendingTimers).toBe(0);
 });
+
+test('a watcher that is closed by what it tells asks nothing any more', async () => {
+  const clock = new VirtualClock();
+  // In a folder that cannot be watched: it is the question of each second that finds it.
+  const missing = join(folder, 'not', 'there.ts');
+  let told = 0;
+  const watcher = watchFiles({
+    files: new Set([missing]),
+    clock,
+    onChange: () => {
+      told++;
+      watcher.close();
+    },
+  });
+  mkdirSync(join(folder, 'not'));
+  writeFileSync(missing, 'one');
+  await clock.advance(1_000);
+  writeFileSync(missing, 'one and two');
+  await clock.advance(5_000);
+  expect([told, clock.pendingTimers]).toEqual([1, 0]);
+});

@@ -77,6 +77,12 @@ export const room: MutantTable = {
       replace: 'const done = run();',
     },
     {
+      name: 'the voice is made before its room is joined: freed later, it breaks the process',
+      file: 'room/room-voice.ts',
+      find: 'this.sink = new RoomSpeaker(',
+      replace: 'this.#track = this.#trackOverSource(); this.sink = new RoomSpeaker(',
+    },
+    {
       name: 'a right that was taken away once more counts as given',
       file: 'room/room-connection.ts',
       find: 'if (!isStillGiven()) return;',

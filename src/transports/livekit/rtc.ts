@@ -12,6 +12,8 @@ export interface RtcSource {
   /** One call at a time: a second one beside it is refused by the native side. */
   captureFrame(frame: RtcFrame): Promise<void>;
   clearQueue(): void;
+  /** Frees the native part. Idempotent. */
+  close(): Promise<void>;
 }
 
 export interface RtcTrack {

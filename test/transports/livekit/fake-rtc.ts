@@ -79,6 +79,10 @@ export class FakeSource implements RtcSource {
     if (this.calls.includes('close')) throw new Error('handle not found');
   }
 
+  async close(): Promise<void> {
+    if (!this.calls.includes('close')) this.calls.push('close');
+  }
+
   /** All samples so far. */
   get samples(): number[] {
     return this.frames.flatMap(({ data }) => [...data]);
@@ -425,13 +429,16 @@ export class FakeRtcWorld {
         }
       },
       LocalAudioTrack: {
-        createAudioTrack: (_name, source) => ({
-          sid: undefined,
-          close: async (closeSource = true) => {
-            world.log.push('track closed');
-            if (closeSource) (source as FakeSource).calls.push('close');
-          },
-        }),
+        createAudioTrack: (_name, source) => {
+          if (!world.rooms.some((room) => room.isConnected)) throw new Error('the process would break later');
+          return {
+            sid: undefined,
+            close: async (closeSource = true) => {
+              world.log.push('track closed');
+              if (closeSource) await source.close();
+            },
+          };
+        },
       },
       TrackPublishOptions: class {
         readonly source: number;

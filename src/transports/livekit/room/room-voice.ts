@@ -23,7 +23,8 @@ export class RoomVoice {
   readonly #rtc: Rtc;
   readonly #room: RoomVoiceOptions['room'];
   readonly #source: RtcSource;
-  #track: RtcTrack;
+  /** Null until it is published first. */
+  #track: RtcTrack | null = null;
   #publication: RtcPublication | null = null;
   /** What was asked for last: published, or not any more. */
   #last: Promise<void> = Promise.resolve();
@@ -33,7 +34,6 @@ export class RoomVoice {
     this.#rtc = rtc;
     this.#room = room;
     this.#source = new rtc.AudioSource(SPEAKER_RATE_HZ, 1, SOURCE_QUEUE_MS);
-    this.#track = this.#trackOverSource();
     this.sink = new RoomSpeaker({ rtc, source: this.#source, sampleRateHz: SPEAKER_RATE_HZ, ...speaker });
   }
 
@@ -52,7 +52,7 @@ export class RoomVoice {
       if (this.#isOver || this.#room.localParticipant === undefined || this.#publication !== null) return;
       const old = this.#track;
       this.#track = this.#trackOverSource();
-      await old.close(false);
+      await old?.close(false);
       await this.#publish();
     });
   }
@@ -74,10 +74,12 @@ export class RoomVoice {
 
   /** Frees the native parts: each source costs a thread, also a silent one. */
   async close(): Promise<void> {
-    await this.#track.close(true);
+    await this.#track?.close(false);
+    await this.#source.close();
   }
 
   async #publish(): Promise<void> {
+    this.#track ??= this.#trackOverSource();
     const options = new this.#rtc.TrackPublishOptions({ source: this.#rtc.TrackSource.SOURCE_MICROPHONE });
     const publication = await this.#room.localParticipant?.publishTrack(this.#track, options);
     this.#publication = publication ?? null;
@@ -90,6 +92,11 @@ export class RoomVoice {
     return done;
   }
 
+  /**
+   * Never before its room is joined: a track belongs to the threads of the library that run when it is made. Made before the
+   * room it gets threads of its own, which end with the track; the room still calls them when it is freed later, and the
+   * process breaks (rtc-ffi-bindings 0.12.73 to 0.12.75).
+   */
   #trackOverSource(): RtcTrack {
     return this.#rtc.LocalAudioTrack.createAudioTrack('agent_audio', this.#source);
   }

@@ -7,28 +7,33 @@ const callers = new Map<string, RoomUser>();
 const send = (report: CallerReport) => process.send?.(report);
 const tell = (room: string, fact: CallerFact) => send({ room, atMs: Date.now(), ...fact });
 
+/** Who calls again takes the place of the one before, whose library may be in any state and may try for ever. */
 async function join({ room: name, url, token }: Extract<CallerCommand, { type: 'join' }>): Promise<void> {
-  const caller = new RoomUser((fact) => tell(name, fact));
+  const before = callers.get(name);
+  const say = (fact: CallerFact) => {
+    if (callers.get(name) === caller) tell(name, fact);
+  };
+  const caller = new RoomUser(say);
   const { room } = caller;
   callers.set(name, caller);
-  room.on(RoomEvent.ParticipantConnected, ({ identity }) => tell(name, { type: 'came', identity }));
-  room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => tell(name, { type: 'went', identity }));
+  room.on(RoomEvent.ParticipantConnected, ({ identity }) => say({ type: 'came', identity }));
+  room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => say({ type: 'went', identity }));
   room.on(RoomEvent.Disconnected, (reason) => {
-    tell(name, { type: 'left', reason });
-    if (callers.get(name) !== caller) return;
-    callers.delete(name);
+    say({ type: 'left', reason });
+    if (callers.get(name) === caller) callers.delete(name);
     void caller.closeMicrophone();
   });
   const show = (identity: string, { 'lk.agent.state': state }: Readonly<Record<string, string>>) => {
-    if (state !== undefined) tell(name, { type: 'state', identity, state });
+    if (state !== undefined) say({ type: 'state', identity, state });
   };
   room.on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) => show(identity, changed));
   await caller.join(url, token);
+  void before?.room.disconnect().catch(() => {});
   for (const { identity, attributes } of room.remoteParticipants.values()) {
-    tell(name, { type: 'came', identity });
+    say({ type: 'came', identity });
     show(identity, attributes);
   }
-  tell(name, { type: 'joined' });
+  say({ type: 'joined' });
 }
 
 async function speak({ room, durationMs, hz }: Extract<CallerCommand, { type: 'speak' }>): Promise<void> {

@@ -39,9 +39,12 @@ export class PoolRun {
     return Promise.all(Array.from({ length: rooms }, () => this.#callers.join(roomOf(), CALLER, agents)));
   }
 
-  /** A caller whose connection did not come back, in the same room. */
-  async joinAgain(caller: Caller): Promise<Caller> {
-    void caller.leave().catch(() => {}); // its library may try for ever
+  /**
+   * A caller whose connection is of no use any more, in the same room. One whom the server still knows is pushed out by its
+   * successor, as a leave would end the call; any other library may try for ever, and push out its successor.
+   */
+  joinAgain(caller: Caller, { isKnown }: { readonly isKnown: boolean }): Promise<Caller> {
+    if (!isKnown) void caller.leave().catch(() => {});
     return this.#callers.join(caller.room, CALLER);
   }
 

@@ -14,13 +14,16 @@ beforeEach(() => {
 });
 afterEach(() => run.end());
 
+/** Longer than an agent takes to find out that its library hears nothing any more, and to join anew. */
+const AGENT_MS = 30_000;
+
 /**
- * After a restart of the server. The library of a caller can lose its microphone in it ("publish time out" in the server's
- * log; half a minute later the server has it connect anew) or not come back at all: a caller whom the server does not know
- * any more calls again. The agent is to be there by itself. Resolves with the caller who was answered.
+ * After a restart of the server. The library of a caller can lose its microphone in it, come back deaf, or not at all
+ * (livekit/rust-sdks#1252): a caller who has no microphone calls again, and any caller whom the agent has kept waiting for
+ * too long. The agent is to be there by itself. Resolves with the caller who was answered.
  */
 async function answered(own: PoolRun, caller: Caller): Promise<Caller> {
-  const untilMs = Date.now() + 60_000;
+  const sinceMs = Date.now();
   for (let calling = caller; ; ) {
     try {
       await calling.turn({ limitMs: 8_000 });
@@ -31,8 +34,13 @@ async function answered(own: PoolRun, caller: Caller): Promise<Caller> {
         .catch(() => []);
       const there = listed.map(({ identity, tracks }) => `${identity} with ${tracks.length} tracks`);
       console.log(`not answered in ${caller.room}, where the server has: ${there.join(', ') || 'nobody'}`);
-      if (Date.now() > untilMs) throw new Error(`the server has ${there.join(', ') || 'nobody'}`, { cause });
-      if (!listed.some(({ identity }) => identity === CALLER)) calling = await own.joinAgain(calling);
+      const waitedMs = Date.now() - sinceMs;
+      if (waitedMs > 2 * AGENT_MS) throw new Error(`the server has ${there.join(', ') || 'nobody'}`, { cause });
+      const known = listed.find(({ identity }) => identity === CALLER);
+      const hasMicrophone = known !== undefined && known.tracks.length > 0;
+      if (!hasMicrophone || waitedMs > AGENT_MS) {
+        calling = await own.joinAgain(calling, { isKnown: known !== undefined });
+      }
     }
   }
 }

@@ -39,6 +39,7 @@ test('worker.ts comes into a room that nobody dispatched it to, greets, and call
   await user.until(says('Ask me for the weather'), { limitMs: 20_000, what: 'the greeting' });
   user.send({ type: 'type', text: 'What is the weather in Paris?' });
   await user.until(says('In Paris it is sunny, with 21 degrees.'), { limitMs: 20_000, what: 'the answer' });
+  await worker.until('tool called');
   expect(worker.said('tool called').map(({ toolName }) => toolName)).toEqual(['get_weather']);
   user.send({ type: 'leave' });
   expect(await worker.until('call over')).toMatchObject({ reason: 'the user left' });

@@ -28,9 +28,9 @@ export async function show(
   for (let at = 0; at < data.length; at += 4) data.set([...rgb, 255], at);
   const picture = new VideoFrame(data, widthPx, heightPx, VideoBufferType.RGBA).convert(VideoBufferType.I420);
   let count = 0;
-  const timer = setInterval(() => {
-    video.captureFrame(picture, BigInt(Math.round((++count * 1e6) / fps)));
-  }, 1000 / fps);
+  const capture = () => video.captureFrame(picture, BigInt(Math.round((++count * 1e6) / fps)));
+  capture(); // a source without a frame of its own shows black
+  const timer = setInterval(capture, 1000 / fps);
   const kind = source === 'camera' ? TrackSource.SOURCE_CAMERA : TrackSource.SOURCE_SCREENSHARE;
   const { sid = '' } = await participant.publishTrack(track, new TrackPublishOptions({ source: kind }));
   return async () => {

@@ -26,7 +26,9 @@ export class Child<Command extends Named, Report extends Named> {
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     this.pid = this.#child.pid ?? 0;
-    process.once('exit', () => this.kill());
+    const kill = () => this.kill();
+    process.once('exit', kill);
+    this.#child.once('exit', () => process.off('exit', kill));
     this.#child.on('message', (report) => this.#hear(report as Report)); // the other end is our own
     this.#child.on('exit', (code, signal) => this.#hear(new Error(`${file} ended (${signal ?? code})`)));
   }

@@ -30,6 +30,10 @@ async function join(url: string, token: string): Promise<void> {
   room.on(RoomEvent.TrackSubscribed, (track) => {
     if (track.kind === TrackKind.KIND_AUDIO) void serve(track as RemoteAudioTrack, source); // of this kind
   });
+  room.on(RoomEvent.ParticipantDisconnected, () => {
+    rooms.splice(rooms.indexOf(room), 1);
+    void room.disconnect();
+  });
   await room.connect(url, token, { autoSubscribe: true, dynacast: false });
   const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
   await room.localParticipant?.publishTrack(LocalAudioTrack.createAudioTrack('agent', source), options);

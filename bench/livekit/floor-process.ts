@@ -30,13 +30,17 @@ async function join(url: string, token: string): Promise<void> {
   room.on(RoomEvent.TrackSubscribed, (track) => {
     if (track.kind === TrackKind.KIND_AUDIO) void serve(track as RemoteAudioTrack, source); // of this kind
   });
-  room.on(RoomEvent.ParticipantDisconnected, () => {
-    rooms.splice(rooms.indexOf(room), 1);
-    void room.disconnect();
-  });
   await room.connect(url, token, { autoSubscribe: true, dynacast: false });
   const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
-  await room.localParticipant?.publishTrack(LocalAudioTrack.createAudioTrack('agent', source), options);
+  const track = LocalAudioTrack.createAudioTrack('agent', source);
+  const publication = await room.localParticipant?.publishTrack(track, options);
+  // Nothing is left of a call: each source costs a thread, also a silent one.
+  room.once(RoomEvent.ParticipantDisconnected, async () => {
+    rooms.splice(rooms.indexOf(room), 1);
+    if (publication?.sid !== undefined) await room.localParticipant?.unpublishTrack(publication.sid);
+    await room.disconnect();
+    await track.close(true);
+  });
 }
 
 async function serve(track: RemoteAudioTrack, source: AudioSource): Promise<void> {
